@@ -1,0 +1,222 @@
+//! The bus: what is published is confirmed, what is delivered is settled once.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::topology::{Queue, Topic};
+
+/// One message on the bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// Unique id; the same when it is published again after a doubt (AMQP `message_id`).
+    pub id: String,
+    /// Where it goes.
+    pub topic: Topic,
+    /// What the body is, e.g. `afluente.channel.v1.Inbound` (AMQP `type`).
+    pub kind: String,
+    /// The conversation or thread id that joins messages in traces (AMQP `correlation_id`). No personal data.
+    pub correlation: Option<String>,
+    /// Small text headers: `traceparent`, `tracestate`, `afluente-organization`...
+    pub headers: BTreeMap<String, String>,
+    /// The encoded body.
+    pub body: Bytes,
+}
+
+/// Why the bus did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BusError {
+    /// The broker is away, or did not confirm in time. Some of the batch may have been published: publish it again,
+    /// consumers deduplicate.
+    #[error("the broker is not reachable: {0}")]
+    Unavailable(String),
+    /// Nothing is bound to the topic: a mistake in the topology, never retried silently.
+    #[error("no queue takes {0}")]
+    Unroutable(String),
+    /// The broker's user lacks the right.
+    #[error("the broker refuses: {0}")]
+    Forbidden(String),
+}
+
+/// How many messages a queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Depth {
+    /// Ready to be delivered, waiting retries included.
+    pub ready: u64,
+    /// Delivered and not settled.
+    pub unsettled: u64,
+}
+
+/// The broker.
+#[async_trait]
+pub trait Bus: Send + Sync + 'static {
+    /// Publishes the batch in order and returns when all of it is confirmed and routed to at least one queue. Order
+    /// holds within one call and between calls that follow each other.
+    ///
+    /// # Errors
+    /// [`BusError`]; some may have been published.
+    async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError>;
+
+    /// Starts to receive from `queue`, at most `prefetch` unsettled at a time, in order. A queue that is not a fan-out
+    /// has one active consumer at a time in the whole mesh; others stand by. The subscription survives the broker's
+    /// restarts; ends when it is dropped.
+    ///
+    /// # Errors
+    /// [`BusError`] when it cannot be started at all.
+    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError>;
+
+    /// How many messages `queue` holds.
+    ///
+    /// # Errors
+    /// [`BusError`] when the broker is away.
+    async fn depth(&self, queue: &Queue) -> Result<Depth, BusError>;
+
+    /// Whether it would take a publish now; for readiness.
+    ///
+    /// # Errors
+    /// [`BusError`] with what is wrong.
+    async fn check(&self) -> Result<(), BusError>;
+}
+
+/// What to do with a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// Done.
+    Ack,
+    /// Back to the head of its queue, as near to its place as the broker can.
+    Requeue,
+    /// Again after a pause; loses its place in the order.
+    Retry(Duration),
+    /// To the parked queue with a reason ([`headers::PARKED_CODE`], [`headers::PARKED_REASON`]).
+    Park {
+        /// Stable code.
+        code: String,
+        /// One sentence, secrets removed.
+        reason: String,
+    },
+}
+
+/// Header names of the project. W3C trace headers keep their own.
+pub mod headers {
+    /// The tenant's id.
+    pub const ORGANIZATION: &str = "afluente-organization";
+    /// Why a message was parked: the stable code.
+    pub const PARKED_CODE: &str = "afluente-parked-code";
+    /// Why a message was parked: one sentence.
+    pub const PARKED_REASON: &str = "afluente-parked-reason";
+    /// The queue from which a message was parked.
+    pub const PARKED_FROM: &str = "afluente-parked-from";
+    /// How often it was tried.
+    pub const ATTEMPT: &str = "afluente-attempt";
+}
+
+/// An adapter's side of settling: called at most once for each delivery, must not block.
+pub trait Settle: Send + Sync {
+    /// Settles the delivery with this tag. A settlement that is lost in a crash means redelivery, which is harmless.
+    fn settle(&self, tag: u64, settlement: Settlement);
+}
+
+/// A message in hand. Dropping it unsettled puts it back: forgetting is safe.
+pub struct Delivery {
+    /// The message.
+    pub envelope: Envelope,
+    /// 1 for the first delivery, more for each redelivery or retry that the broker counts.
+    pub attempt: u32,
+    tag: u64,
+    settle: Option<std::sync::Arc<dyn Settle>>,
+}
+
+impl Delivery {
+    /// For adapters.
+    pub fn new(envelope: Envelope, attempt: u32, tag: u64, settle: std::sync::Arc<dyn Settle>) -> Self {
+        Self { envelope, attempt, tag, settle: Some(settle) }
+    }
+
+    /// Done.
+    pub fn ack(self) {
+        self.finish(Settlement::Ack);
+    }
+
+    /// Again after `pause`, out of order.
+    pub fn retry(self, pause: Duration) {
+        self.finish(Settlement::Retry(pause));
+    }
+
+    /// To the parked messages.
+    pub fn park(self, code: impl Into<String>, reason: impl Into<String>) {
+        self.finish(Settlement::Park { code: code.into(), reason: reason.into() });
+    }
+
+    fn finish(mut self, settlement: Settlement) {
+        if let Some(settle) = self.settle.take() {
+            settle.settle(self.tag, settlement);
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if let Some(settle) = self.settle.take() {
+            settle.settle(self.tag, Settlement::Requeue);
+        }
+    }
+}
+
+impl std::fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery")
+            .field("id", &self.envelope.id)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The receiving end of a queue.
+#[derive(Debug)]
+pub struct Subscription {
+    deliveries: mpsc::Receiver<Delivery>,
+}
+
+impl Subscription {
+    /// For adapters: the adapter keeps the sender, and ends its consumer when the sender reports closed.
+    pub const fn new(deliveries: mpsc::Receiver<Delivery>) -> Self {
+        Self { deliveries }
+    }
+
+    /// The next delivery; none when the bus was shut down.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        self.deliveries.recv().await
+    }
+
+    /// Waits for one delivery, then takes what else is ready, at most `limit` in all. Empty when the bus was shut down.
+    pub async fn next_batch(&mut self, limit: usize) -> Vec<Delivery> {
+        let mut batch = Vec::new();
+        self.deliveries.recv_many(&mut batch, limit.max(1)).await;
+        batch
+    }
+
+    /// Several subscriptions as one: order holds within each. For a worker that serves many partitions and commits
+    /// once for all of them.
+    pub fn merge(subscriptions: Vec<Self>) -> Self {
+        let (sender, deliveries) = mpsc::channel(subscriptions.len().max(1) * 16);
+        for mut one in subscriptions {
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                loop {
+                    tokio::select! {
+                        delivery = one.next() => {
+                            let Some(delivery) = delivery else { break };
+                            if sender.send(delivery).await.is_err() {
+                                break;
+                            }
+                        }
+                        () = sender.closed() => break,
+                    }
+                }
+            });
+        }
+        Self { deliveries }
+    }
+}

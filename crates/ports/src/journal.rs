@@ -1,0 +1,250 @@
+//! The router's store: state, outbox and processed ids in one commit, with optimistic versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use domain::{
+    AccountId, Contact, ContactId, Conversation, ConversationId, DeskEvent, EventId, HeldReceipt, Message, MessageId,
+    OrganizationId, Parked, Partition, Seat, Thread, Timestamp, UserId,
+};
+
+use crate::{StoreError, bus::Envelope};
+
+/// What a batch needs to know before it decides. Everything is answered in one round of queries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lookup {
+    /// Which of these were already carried out?
+    pub events: BTreeSet<EventId>,
+    /// The open conversation and the contact of these threads.
+    pub threads: BTreeSet<Thread>,
+    /// These conversations, open or closed.
+    pub conversations: BTreeSet<(OrganizationId, ConversationId)>,
+    /// These messages (with their conversations).
+    pub messages: BTreeSet<(OrganizationId, MessageId)>,
+    /// The outgoing messages that a provider knows by these ids (with their conversations).
+    pub provider_ids: BTreeSet<(AccountId, String)>,
+    /// Incoming messages brought by these events (with their conversations).
+    pub caused: BTreeSet<EventId>,
+    /// These seats.
+    pub seats: BTreeSet<(OrganizationId, UserId)>,
+}
+
+/// The answer to a [`Lookup`]: what exists; the rest is absent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// Already carried out.
+    pub processed: BTreeSet<EventId>,
+    /// The open conversation of each thread.
+    pub open: BTreeMap<Thread, ConversationId>,
+    /// The contact of each thread.
+    pub contacts: BTreeMap<Thread, Contact>,
+    /// Conversations by id.
+    pub conversations: BTreeMap<ConversationId, Conversation>,
+    /// Messages by id.
+    pub messages: BTreeMap<MessageId, Message>,
+    /// Message by provider id.
+    pub by_provider_id: BTreeMap<(AccountId, String), MessageId>,
+    /// Message by the event that brought it.
+    pub by_cause: BTreeMap<EventId, MessageId>,
+    /// Receipts held for these provider ids.
+    pub held: Vec<HeldReceipt>,
+    /// Seats.
+    pub seats: BTreeMap<(OrganizationId, UserId), Seat>,
+}
+
+/// What is written in one commit, or not at all. `version` of a conversation, message, contact or seat is the one that
+/// was loaded (0 for new ones); the store writes `version + 1` and refuses the commit when the row has moved on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Commit {
+    /// Events and commands that this commit carries out. One that is already there refuses the commit.
+    pub processed: Vec<Processed>,
+    /// Conversations, new and changed.
+    pub conversations: Vec<Conversation>,
+    /// Messages, new and changed.
+    pub messages: Vec<Message>,
+    /// Contacts, new and changed.
+    pub contacts: Vec<Contact>,
+    /// Seats, new and changed.
+    pub seats: Vec<Seat>,
+    /// Provider ids by which an account's outgoing messages are known from now on.
+    pub provider_ids: Vec<ProviderId>,
+    /// Receipts to hold.
+    pub hold: Vec<HeldReceipt>,
+    /// Held receipts that were applied or are too old.
+    pub release: Vec<EventId>,
+    /// Timers, set or taken back.
+    pub timers: Vec<TimerChange>,
+    /// Messages to publish, in order, once the commit stands.
+    pub outbox: Vec<Outgoing>,
+    /// Changes for the desk; the store numbers them.
+    pub events: Vec<DeskEvent>,
+    /// Messages to park.
+    pub parked: Vec<Parked>,
+}
+
+/// A mark that an event or command was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Processed {
+    /// Which.
+    pub event: EventId,
+    /// Whose.
+    pub organization: OrganizationId,
+    /// `message`, `receipt`, `attempted`, `command`...; audit counts by it.
+    pub kind: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A provider's id of an outgoing message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderId {
+    /// The account that sent it.
+    pub account: AccountId,
+    /// The provider's id.
+    pub id: String,
+    /// The message.
+    pub message: MessageId,
+    /// The tenant.
+    pub organization: OrganizationId,
+}
+
+/// A message to publish after the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The partition whose relay publishes it: rows of one partition go out in the order of their commits.
+    pub partition: Partition,
+    /// What to publish.
+    pub envelope: Envelope,
+}
+
+/// A row of the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its place; also its handle.
+    pub sequence: i64,
+    /// What to publish.
+    pub outgoing: Outgoing,
+}
+
+/// The timers of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimerKind {
+    /// The contact has been silent for the queue's time (T-1).
+    Inactive,
+    /// Inactive for too long (T-2).
+    Abandon,
+}
+
+impl TimerKind {
+    /// The name in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::Abandon => "abandon",
+        }
+    }
+}
+
+/// A timer set (or moved) or taken back. A conversation has at most one of each kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimerChange {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// Whose timer.
+    pub conversation: ConversationId,
+    /// Which.
+    pub kind: TimerKind,
+    /// When it is due; none takes it back.
+    pub due_at: Option<Timestamp>,
+    /// The partition whose owner fires it.
+    pub partition: Partition,
+}
+
+/// A timer whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueTimer {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// Whose timer.
+    pub conversation: ConversationId,
+    /// Which.
+    pub kind: TimerKind,
+    /// When it was due: firing is for this time only.
+    pub due_at: Timestamp,
+}
+
+/// Why a commit was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Something moved on since it was loaded: load again, decide again.
+    #[error("changed meanwhile: {0}")]
+    Conflict(String),
+    /// The store is away or refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The router's store.
+#[async_trait]
+pub trait Journal: Send + Sync + 'static {
+    /// Answers a lookup.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn load(&self, lookup: &Lookup) -> Result<Snapshot, StoreError>;
+
+    /// Writes all of it or nothing. Answers the desk events with their numbers.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] when a version or processed id stands against it.
+    async fn commit(&self, commit: &Commit) -> Result<Vec<DeskEvent>, CommitError>;
+
+    /// The oldest outbox rows of these partitions, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn outbox(&self, partitions: &[Partition], limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
+
+    /// Forgets rows that were published.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn relayed(&self, sequences: &[i64]) -> Result<(), StoreError>;
+
+    /// Timers of these partitions that are due, oldest first. They stay until a commit takes them back.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn due(&self, partitions: &[Partition], now: Timestamp, limit: u32) -> Result<Vec<DueTimer>, StoreError>;
+
+    /// Claims or renews the right to relay and to fire timers for partitions, until `now + ttl_millis`. Answers those
+    /// that `owner` holds now, among `wanted`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn lease(
+        &self,
+        wanted: &[Partition],
+        owner: &str,
+        now: Timestamp,
+        ttl_millis: u32,
+    ) -> Result<Vec<Partition>, StoreError>;
+
+    /// What distribution needs of one organization: conversations that wait in these queues, oldest first, and all
+    /// seats.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn waiting(
+        &self,
+        organization: OrganizationId,
+        queues: &[domain::QueueId],
+        limit: u32,
+    ) -> Result<(Vec<Conversation>, Vec<Seat>), StoreError>;
+
+    /// Contacts by id, for screens that have only the id.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError>;
+}

@@ -1,0 +1,19 @@
+//! The obligations between the mesh and the world: few traits, each with a conformance suite that every adapter passes.
+//!
+//! It is traits and the values they speak of. It is not an implementation: those are in `crates/adapters`, and only
+//! `bootstrap` sees them. Read [`bus`] first, then [`journal`].
+
+pub mod apis;
+pub mod bus;
+mod clock;
+pub mod journal;
+mod stores;
+pub mod topology;
+
+pub use bus::Bus;
+pub use clock::{Clock, ManualClock};
+pub use journal::Journal;
+pub use stores::{
+    AuditCounts, Begun, Blobs, Buckets, Consents, ConversationFilter, Cursors, Directory, Leases, Ledger, MailboxItem,
+    Mailboxes, Parking, SignIn, SignIns, StageCount, StoreError, Views, Windows,
+};
