@@ -1,0 +1,157 @@
+//! What became of our own request to the provider.
+
+use domain::{Attempted, Code, DeliveryState, Failure, Inbound, Message, Outcome, Timestamp, error::codes};
+
+use crate::{Change, Decision, Effect, State, receipt, send};
+
+pub(crate) fn decide(state: &State, inbound: &Inbound, attempted: &Attempted, now: Timestamp) -> Decision {
+    let Some(known) = state.messages.get(&attempted.message).filter(|known| known.delivery.is_some()) else {
+        return Decision::unchanged("unknown_message");
+    };
+    let mut decision = Decision::unchanged("failed");
+    decision.message = Some(known.id);
+    let mut message = known.clone();
+    match &attempted.outcome {
+        Outcome::Accepted { provider_ids } => {
+            decision.why = "accepted";
+            note(&mut message, attempted, DeliveryState::Accepted, provider_ids, None, now);
+            for id in provider_ids {
+                decision.changes.push(Change::ProviderId {
+                    account: inbound.thread.account,
+                    id: id.clone(),
+                    message: message.id,
+                    organization: message.organization,
+                });
+            }
+            receipt::apply_held(&mut decision, state, &inbound.thread, provider_ids, &mut message);
+        }
+        Outcome::InDoubt { failure } => {
+            decision.why = "in_doubt";
+            let failure = coded(failure, codes::IN_DOUBT);
+            if note(&mut message, attempted, DeliveryState::Parked, &[], Some(failure.clone()), now) {
+                ask(&mut decision, state, attempted.part, &message, &failure, now);
+            }
+        }
+        refusal => {
+            note(&mut message, attempted, DeliveryState::Failed, &[], Some(reason(refusal)), now);
+        }
+    }
+    if message != *known {
+        decision.message(message);
+    }
+    decision
+}
+
+fn note(
+    message: &mut Message,
+    attempted: &Attempted,
+    state: DeliveryState,
+    ids: &[String],
+    failure: Option<Failure>,
+    now: Timestamp,
+) -> bool {
+    let Some(delivery) = &mut message.delivery else { return false };
+    delivery.note(attempted.part, attempted.planned, state, ids, failure, now)
+}
+
+/// The failure that the agent reads. Outcomes that mean one thing have one code, whatever the provider called it.
+fn reason(outcome: &Outcome) -> Failure {
+    match outcome {
+        Outcome::WindowClosed { failure } => coded(failure, codes::WINDOW_CLOSED),
+        Outcome::Misconfigured { failure } => coded(failure, codes::ACCOUNT_MISCONFIGURED),
+        Outcome::Unreachable { opted_out: true, failure } => coded(failure, codes::OPTED_OUT),
+        Outcome::Unreachable { failure, .. }
+        | Outcome::Rejected { failure }
+        | Outcome::InDoubt { failure }
+        // The kit gave up: what it tried last speaks for all tries.
+        | Outcome::Unavailable { failure } => failure.clone(),
+        Outcome::Throttled { .. } | Outcome::Accepted { .. } => Failure::of(codes::PROVIDER_UNAVAILABLE),
+    }
+}
+
+fn coded(failure: &Failure, code: Code) -> Failure {
+    Failure { code, ..failure.clone() }
+}
+
+/// A person must decide whether it goes again.
+fn ask(decision: &mut Decision, state: &State, part: u16, message: &Message, failure: &Failure, now: Timestamp) {
+    let Some(conversation) = state.conversations.get(&message.conversation) else { return };
+    let request = Box::new(send::request(state, conversation, message, now));
+    let reason = failure.reason.clone().unwrap_or_else(|| "the provider's answer was lost".to_owned());
+    decision.effects.push(Effect::ParkSend { request, part, code: failure.code.clone(), reason });
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::sample::World;
+
+    fn failure(code: Code) -> Failure {
+        Failure { code, provider_code: Some("470".into()), reason: Some("the provider's words".into()) }
+    }
+
+    #[test]
+    fn acceptance_records_the_providers_ids() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        let decision = world.accepted("ana", message, 0, 1, &["gs-1", "wamid-1"]);
+        assert_eq!(decision.why, "accepted");
+        assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
+        assert_eq!(world.state.by_provider_id.len(), 2);
+    }
+
+    #[test]
+    fn a_message_of_two_parts_is_accepted_when_both_are() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.accepted("ana", message, 0, 2, &["a"]);
+        assert_eq!(world.delivery(message).state, DeliveryState::Queued);
+        world.accepted("ana", message, 1, 2, &["b"]);
+        assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
+        world.receipt("ana", &["b"], DeliveryState::Read);
+        assert_eq!(world.delivery(message).state, DeliveryState::Accepted, "as far as its slowest part");
+    }
+
+    #[test]
+    fn each_refusal_has_its_code_and_the_providers_words() {
+        let rejected = codes::PROVIDER_REJECTED;
+        for (outcome, code) in [
+            (Outcome::Rejected { failure: failure(rejected.clone()) }, rejected.clone()),
+            (Outcome::WindowClosed { failure: failure(rejected.clone()) }, codes::WINDOW_CLOSED),
+            (Outcome::Misconfigured { failure: failure(rejected.clone()) }, codes::ACCOUNT_MISCONFIGURED),
+            (Outcome::Unreachable { opted_out: true, failure: failure(rejected.clone()) }, codes::OPTED_OUT),
+            (Outcome::Unreachable { opted_out: false, failure: failure(codes::UNREACHABLE) }, codes::UNREACHABLE),
+            (Outcome::Unavailable { failure: failure(codes::PROVIDER_UNAVAILABLE) }, codes::PROVIDER_UNAVAILABLE),
+        ] {
+            let mut world = World::serving("ana");
+            let message = world.send(0, "ana", "bom dia");
+            world.attempted("ana", message, 0, 1, outcome);
+            let delivery = world.delivery(message);
+            assert_eq!(delivery.state, DeliveryState::Failed);
+            assert_eq!(delivery.failure, Some(failure(code)));
+        }
+    }
+
+    #[test]
+    fn x_2_a_doubtful_send_is_parked_and_asks_for_a_decision() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        let doubt = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };
+        let decision = world.attempted("ana", message, 0, 1, doubt.clone());
+        assert_eq!(world.delivery(message).state, DeliveryState::Parked);
+        assert!(matches!(&decision.effects[..], [Effect::ParkSend { request, .. }] if request.message == message));
+        // Told again under another id, nothing is asked twice.
+        assert!(world.attempted("ana", message, 0, 1, doubt).effects.is_empty());
+        // A receipt proves that it went out after all.
+        world.accepted("ana", message, 0, 1, &["gs-1"]);
+        assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
+    }
+
+    #[test]
+    fn a_message_that_is_not_ours_changes_nothing() {
+        let mut world = World::serving("ana");
+        let stranger = domain::MessageId::derive(&["stranger"]);
+        assert_eq!(world.accepted("ana", stranger, 0, 1, &["x"]).why, "unknown_message");
+    }
+}

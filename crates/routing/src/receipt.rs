@@ -1,0 +1,121 @@
+//! News from the provider about a message that it had accepted.
+
+use domain::{HeldReceipt, Inbound, Message, Receipt, Thread, Timestamp};
+
+use crate::{Change, Decision, State};
+
+pub(crate) fn decide(state: &State, inbound: &Inbound, receipt: &Receipt, now: Timestamp) -> Decision {
+    let Some((message, known_by)) = matched(state, inbound, receipt) else {
+        // It overtook the answer to our own request. Kept until the message is known to have been accepted.
+        let mut decision = Decision::unchanged("held");
+        let (event, thread) = (inbound.id, inbound.thread.clone());
+        decision.changes.push(Change::Hold(HeldReceipt { event, thread, receipt: receipt.clone(), held_at: now }));
+        return decision;
+    };
+    let mut decision = Decision::unchanged("stale");
+    let mut message = message.clone();
+    if apply(&mut message, receipt, known_by) {
+        decision.why = "matched";
+        decision.message = Some(message.id);
+        decision.message(message);
+    }
+    decision
+}
+
+/// The message, and the provider id by which it is known: the ids are tried best first.
+fn matched<'a>(state: &'a State, inbound: &Inbound, receipt: &'a Receipt) -> Option<(&'a Message, &'a str)> {
+    receipt.provider_ids.iter().find_map(|id| {
+        let found = state.by_provider_id.get(&(inbound.thread.account, id.clone()))?;
+        Some((state.messages.get(found)?, id.as_str()))
+    })
+}
+
+/// Notes the receipt on the part that the provider knows by `known_by`. Answers whether anything changed.
+pub(crate) fn apply(message: &mut Message, receipt: &Receipt, known_by: &str) -> bool {
+    let Some(delivery) = &mut message.delivery else { return false };
+    let part = delivery.part_of(known_by).unwrap_or(0);
+    delivery.note(part, delivery.planned, receipt.state, &[], receipt.failure.clone(), receipt.at)
+}
+
+/// Applies the held receipts that speak of `message` by one of these ids.
+pub(crate) fn apply_held(
+    decision: &mut Decision,
+    state: &State,
+    thread: &Thread,
+    ids: &[String],
+    message: &mut Message,
+) {
+    for held in state.held.iter().filter(|held| held.thread.account == thread.account) {
+        let Some(id) = held.receipt.provider_ids.iter().find(|id| ids.contains(id)) else { continue };
+        apply(message, &held.receipt, id);
+        decision.changes.push(Change::Release(held.event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use domain::{DeliveryState, Failure, InboundBody, error::codes};
+
+    use super::*;
+    use crate::sample::World;
+
+    #[test]
+    fn ch_1_a_receipt_is_matched_by_any_of_its_ids() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.accepted("ana", message, 0, 1, &["gs-1", "wamid-1"]);
+        assert_eq!(world.receipt("ana", &["unknown", "wamid-1"], DeliveryState::Delivered).why, "matched");
+        assert_eq!(world.delivery(message).state, DeliveryState::Delivered);
+    }
+
+    #[test]
+    fn receipts_only_move_forward() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.accepted("ana", message, 0, 1, &["gs-1"]);
+        world.receipt("ana", &["gs-1"], DeliveryState::Read);
+        let late = world.receipt("ana", &["gs-1"], DeliveryState::Delivered);
+        assert_eq!(late.why, "stale");
+        assert_eq!(world.delivery(message).state, DeliveryState::Read);
+    }
+
+    #[test]
+    fn a_receipt_before_its_acceptance_is_held_and_then_applied() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        assert_eq!(world.receipt("ana", &["gs-1"], DeliveryState::Delivered).why, "held");
+        assert_eq!(world.state.held.len(), 1);
+        world.accepted("ana", message, 0, 1, &["gs-1"]);
+        assert_eq!(world.delivery(message).state, DeliveryState::Delivered);
+        assert!(world.state.held.is_empty());
+    }
+
+    #[test]
+    fn a_receipt_of_another_account_is_not_ours() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.accepted("ana", message, 0, 1, &["gs-1"]);
+        let mut inbound = world.event("ana", InboundBody::Receipt(world.heard(&["gs-1"], DeliveryState::Read)));
+        inbound.thread.account = domain::AccountId::derive(&["another"]);
+        assert_eq!(world.inbound(inbound).why, "held");
+        assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
+    }
+
+    #[test]
+    fn a_failure_keeps_the_providers_reason() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.accepted("ana", message, 0, 1, &["gs-1"]);
+        let failure = Failure {
+            code: codes::PROVIDER_REJECTED,
+            provider_code: Some("1002".into()),
+            reason: Some("not on WhatsApp".into()),
+        };
+        let receipt = Receipt { failure: Some(failure.clone()), ..world.heard(&["gs-1"], DeliveryState::Failed) };
+        let inbound = world.event("ana", InboundBody::Receipt(receipt));
+        world.inbound(inbound);
+        let delivery = world.delivery(message);
+        assert_eq!((delivery.state, delivery.failure), (DeliveryState::Failed, Some(failure)));
+    }
+}

@@ -1,0 +1,43 @@
+//! The gate did not let a message pass that was already on its way.
+
+use domain::{DeliveryState, GateRefusal, Timestamp};
+
+use crate::{Decision, State};
+
+pub(crate) fn decide(state: &State, refusal: &GateRefusal, now: Timestamp) -> Decision {
+    let Some(known) = state.messages.get(&refusal.message) else { return Decision::unchanged("unknown_message") };
+    let mut message = known.clone();
+    let Some(delivery) = &mut message.delivery else { return Decision::unchanged("unknown_message") };
+    // The gate speaks of the whole message: what was not yet accepted will not go.
+    let open = delivery.parts.iter().position(|part| part.state == DeliveryState::Queued);
+    let part = u16::try_from(open.unwrap_or(delivery.parts.len())).unwrap_or(u16::MAX);
+    let failure = Some(refusal.failure.clone());
+    if !delivery.note(part, delivery.planned, DeliveryState::Failed, &[], failure, now) {
+        return Decision::unchanged("stale");
+    }
+    let mut decision = Decision::unchanged("refused_by_gate");
+    decision.message = Some(message.id);
+    decision.message(message);
+    decision
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use domain::{Failure, InboundBody, error::codes};
+
+    use super::*;
+    use crate::sample::World;
+
+    #[test]
+    fn ses_1_a_refusal_of_the_gate_fails_the_message_with_its_code() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        let refusal = GateRefusal { message, failure: Failure::of(codes::WINDOW_CLOSED) };
+        let inbound = world.event("ana", InboundBody::Refused(refusal));
+        assert_eq!(world.inbound(inbound).why, "refused_by_gate");
+        let delivery = world.delivery(message);
+        assert_eq!(delivery.state, DeliveryState::Failed);
+        assert_eq!(delivery.failure.map(|failure| failure.code), Some(codes::WINDOW_CLOSED));
+    }
+}

@@ -1,0 +1,104 @@
+//! The router service: conversations, their queues and their agents.
+//!
+//! It is the shell round the pure `routing` crate: load the slice of the store that a batch of events needs, let the
+//! core decide, commit state and outbox at once, relay, settle. It decides nothing itself, and it is not where messages
+//! are let out: that is the session service's gate.
+//!
+//! Read `shell.rs` first, then `inbound.rs` (events from providers) and `commands.rs` (people's orders). `relay.rs`
+//! publishes the outbox, `distribution.rs` hands out what waits, `timers.rs` fires what is due.
+
+mod commands;
+mod config;
+mod distribution;
+mod draft;
+mod heralds;
+mod inbound;
+mod lookup;
+mod parked;
+mod relay;
+mod rules;
+mod shell;
+mod timers;
+
+use std::sync::Arc;
+
+use ports::apis::{GateApi, RouterApi};
+use runtime::{BoxFuture, Check, Drain, Env, OnFailure, Service, Task};
+
+pub use commands::RouterHandle;
+pub use config::Config;
+pub use parked::{KIND, REOPEN};
+
+use crate::{relay::Held, shell::Shell};
+
+/// The service, not yet running, and its handle for callers in the same process. The handle works as long as the
+/// service's tasks run.
+pub fn service(config: Config, env: Env, gate: Arc<dyn GateApi>) -> (Service, RouterHandle) {
+    let shell = Arc::new(Shell::new(config, env, gate));
+    let handle = RouterHandle { shell: Arc::clone(&shell) };
+    let held = Arc::new(Held::default());
+    let mut tasks = Vec::new();
+    let workers = shell.config.workers.max(1);
+    for worker in 0..workers {
+        let share = inbound::share(shell.env.partitions, worker, workers);
+        tasks.push(task(format!("router.inbound.{worker}"), &shell, move |shell, drain| {
+            Box::pin(inbound::run(shell, share.clone(), drain))
+        }));
+    }
+    let with = |name: &str, run: Leased| {
+        let held = Arc::clone(&held);
+        task(name.to_owned(), &shell, move |shell, drain| run(shell, Arc::clone(&held), drain))
+    };
+    tasks.push(with("router.leases", |shell, held, drain| Box::pin(relay::leases(shell, held, drain))));
+    tasks.push(with("router.relay", |shell, held, drain| Box::pin(relay::run(shell, held, drain))));
+    tasks.push(with("router.timers", |shell, held, drain| Box::pin(timers::run(shell, held, drain))));
+    tasks.push(with("router.sweep", |shell, held, drain| Box::pin(distribution::sweep(shell, held, drain))));
+    let plain =
+        |name: &str, run: fn(Arc<Shell>, Drain) -> BoxFuture<Result<(), String>>| task(name.to_owned(), &shell, run);
+    tasks.push(plain("router.heralds", |shell, drain| Box::pin(heralds::run(shell, drain))));
+    tasks.push(plain("router.nudges", |shell, drain| Box::pin(heralds::nudges(shell, drain))));
+    tasks.push(plain("router.distribution", |shell, drain| Box::pin(distribution::run(shell, drain))));
+    tasks.push(plain("router.parked", |shell, drain| Box::pin(parked::run(shell, drain))));
+    let api: Arc<dyn RouterApi> = Arc::new(handle.clone());
+    let service = Service {
+        name: "router".to_owned(),
+        http: axum::Router::new(),
+        grpc: Some(runtime::grpc::router_server(api, shell.env.metrics.clone())),
+        grpc_names: vec![runtime::grpc::ROUTER.to_owned()],
+        tasks,
+        checks: checks(&shell.env),
+    };
+    (service, handle)
+}
+
+/// Starts a task that works on leased partitions.
+type Leased = fn(Arc<Shell>, Arc<Held>, Drain) -> BoxFuture<Result<(), String>>;
+
+fn task<R>(name: String, shell: &Arc<Shell>, run: R) -> Task
+where
+    R: Fn(Arc<Shell>, Drain) -> BoxFuture<Result<(), String>> + Send + Sync + 'static,
+{
+    let shell = Arc::clone(shell);
+    Task::new(name, OnFailure::Restart, move |drain| run(Arc::clone(&shell), drain))
+}
+
+/// Broker and store.
+fn checks(env: &Env) -> Vec<Check> {
+    let (bus, cursors) = (Arc::clone(&env.bus), Arc::clone(&env.cursors));
+    vec![
+        Check {
+            name: "broker".to_owned(),
+            run: Arc::new(move || {
+                let bus = Arc::clone(&bus);
+                Box::pin(async move { bus.check().await.map_err(|error| error.to_string()) })
+            }),
+        },
+        Check {
+            name: "store".to_owned(),
+            run: Arc::new(move || {
+                let cursors = Arc::clone(&cursors);
+                Box::pin(async move { cursors.get("readiness").await.map(drop).map_err(|error| error.to_string()) })
+            }),
+        },
+    ]
+}

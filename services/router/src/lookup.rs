@@ -1,0 +1,154 @@
+//! What a batch needs to know, and the store's answer as the core's state.
+
+use domain::{Command, Inbound, InboundBody, OrganizationId, Outcome, Target};
+use ports::journal::{Lookup, Snapshot};
+use routing::{Event, State, message_of, saved_thread};
+
+/// The organization that an event is about.
+pub(crate) const fn organization(event: &Event) -> OrganizationId {
+    match event {
+        Event::Inbound(inbound) => inbound.thread.organization,
+        Event::Command(command) => command.organization,
+        Event::Due(due) => due.organization,
+        Event::Assign(proposal) => proposal.organization,
+    }
+}
+
+/// What is known to be needed before anything is loaded.
+pub(crate) fn first<'a>(events: impl Iterator<Item = &'a Event>) -> Lookup {
+    let mut lookup = Lookup::default();
+    for event in events {
+        match event {
+            Event::Inbound(inbound) => of_inbound(&mut lookup, inbound),
+            Event::Command(command) => {
+                let organization = command.organization;
+                lookup.events.insert(command.id);
+                lookup.seats.insert((organization, command.actor));
+                of_command(&mut lookup, organization, &command.command);
+                if let Command::Send { .. } = command.command {
+                    lookup.messages.insert((organization, message_of(command.id)));
+                }
+            }
+            Event::Due(due) => {
+                lookup.conversations.insert((due.organization, due.conversation));
+            }
+            Event::Assign(proposal) => {
+                lookup.conversations.insert((proposal.organization, proposal.conversation));
+                lookup.seats.insert((proposal.organization, proposal.user));
+            }
+        }
+    }
+    lookup
+}
+
+fn of_inbound(lookup: &mut Lookup, inbound: &Inbound) {
+    let (organization, account) = (inbound.thread.organization, inbound.thread.account);
+    lookup.events.insert(inbound.id);
+    match &inbound.body {
+        InboundBody::Message(said) => {
+            lookup.threads.insert(inbound.thread.clone());
+            lookup.provider_ids.extend(said.reply_to.iter().map(|id| (account, id.clone())));
+        }
+        InboundBody::Receipt(receipt) => {
+            lookup.provider_ids.extend(receipt.provider_ids.iter().map(|id| (account, id.clone())));
+        }
+        InboundBody::Attempted(attempted) => {
+            lookup.messages.insert((organization, attempted.message));
+            if let Outcome::Accepted { provider_ids } = &attempted.outcome {
+                lookup.provider_ids.extend(provider_ids.iter().map(|id| (account, id.clone())));
+            }
+        }
+        InboundBody::Refused(refusal) => {
+            lookup.messages.insert((organization, refusal.message));
+        }
+        InboundBody::MediaSettled(settled) => {
+            lookup.caused.insert(settled.message_event);
+        }
+        InboundBody::Consent(_) => {}
+    }
+}
+
+fn of_command(lookup: &mut Lookup, organization: OrganizationId, command: &Command) {
+    let conversation = match command {
+        Command::Take { conversation }
+        | Command::Return { conversation }
+        | Command::Conclude { conversation }
+        | Command::MarkRead { conversation }
+        | Command::SaveContact { conversation, .. } => conversation,
+        Command::Transfer { conversation, to } => {
+            if let Target::User(user) = to {
+                lookup.seats.insert((organization, *user));
+            }
+            conversation
+        }
+        Command::Send { conversation, reply_to, .. } => {
+            lookup.messages.extend(reply_to.iter().map(|message| (organization, *message)));
+            conversation
+        }
+        Command::Retry { conversation, message } => {
+            lookup.messages.insert((organization, *message));
+            conversation
+        }
+        Command::SetPresence { .. } => return,
+    };
+    lookup.conversations.insert((organization, *conversation));
+}
+
+/// What only the first answer tells: the seats of the agents who serve these conversations, the contact that a card was
+/// saved as, the message that a retried one answers. None when nothing is missing.
+pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State) -> Option<Lookup> {
+    let mut lookup = Lookup::default();
+    for event in events {
+        let (organization, conversation) = match event {
+            Event::Command(command) => {
+                let mut named = Lookup::default();
+                of_command(&mut named, command.organization, &command.command);
+                let Some((organization, conversation)) = named.conversations.pop_first() else { continue };
+                (organization, conversation)
+            }
+            Event::Due(due) => (due.organization, due.conversation),
+            Event::Inbound(inbound) => {
+                if let InboundBody::Attempted(attempted) = &inbound.body {
+                    answered(&mut lookup, state, attempted.message);
+                }
+                continue;
+            }
+            Event::Assign(_) => continue,
+        };
+        let Some(found) = state.conversations.get(&conversation) else { continue };
+        if let Some(agent) = found.agent.filter(|agent| state.seat(organization, *agent).is_none()) {
+            lookup.seats.insert((organization, agent));
+        }
+        if let Event::Command(command) = event {
+            match &command.command {
+                Command::SaveContact { card, .. } => {
+                    lookup.threads.insert(saved_thread(found, card));
+                }
+                Command::Retry { message, .. } => answered(&mut lookup, state, *message),
+                _ => {}
+            }
+        }
+    }
+    (lookup != Lookup::default()).then_some(lookup)
+}
+
+fn answered(lookup: &mut Lookup, state: &State, message: domain::MessageId) {
+    if let Some(found) = state.messages.get(&message)
+        && let Some(reply_to) = found.reply_to.filter(|id| !state.messages.contains_key(id))
+    {
+        lookup.messages.insert((found.organization, reply_to));
+    }
+}
+
+/// Adds the store's answer to the state.
+pub(crate) fn merge(state: &mut State, snapshot: Snapshot) {
+    state.processed.extend(snapshot.processed);
+    state.open.extend(snapshot.open);
+    state.contacts.extend(snapshot.contacts);
+    state.conversations.extend(snapshot.conversations);
+    state.messages.extend(snapshot.messages);
+    state.by_provider_id.extend(snapshot.by_provider_id);
+    state.by_cause.extend(snapshot.by_cause);
+    state.held.extend(snapshot.held);
+    state.seats.extend(snapshot.seats);
+}

@@ -1,0 +1,141 @@
+//! Messages that could not go on: from the parked queue into the store, where people find them.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Code, Parked, ParkedId, Partition, error::codes};
+use ports::{
+    StoreError,
+    bus::{Delivery, Envelope, headers},
+    topology::{Queue, Topic},
+};
+use runtime::{
+    Drain,
+    names::{label, metric},
+};
+use wire::Wire as _;
+
+use crate::{
+    inbound::subscribe,
+    shell::{Shell, pause},
+};
+
+/// Header of a parked message: the `kind` of its envelope, for redriving.
+pub const KIND: &str = "afluente-kind";
+/// Header of a parked message: redriving it is a new attempt at this outgoing message, so [`ports::Ledger::reopen`]
+/// comes first.
+pub const REOPEN: &str = "afluente-reopen";
+
+/// Takes from the parked queue until the drain begins.
+pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
+    let mut subscription = subscribe(&shell, vec![Queue::RouterParked], 64).await?;
+    loop {
+        let batch = tokio::select! {
+            batch = subscription.next_batch(64) => batch,
+            () = drain.begun() => return Ok(()),
+        };
+        if batch.is_empty() {
+            return if drain.has_begun() { Ok(()) } else { Err("the subscription ended".to_owned()) };
+        }
+        for delivery in batch {
+            keep(&shell, delivery, &drain).await;
+        }
+    }
+}
+
+async fn keep(shell: &Shell, delivery: Delivery, drain: &Drain) {
+    let parked = read(shell, &delivery.envelope);
+    let mut tries = 0;
+    loop {
+        match shell.env.parking.park(std::slice::from_ref(&parked)).await {
+            Ok(()) => {
+                let labels = [(label::PLACE, parked.place.as_str()), (label::CODE, parked.code.as_str())];
+                shell.env.metrics.count(metric::PARKED, &labels, 1);
+                return delivery.ack();
+            }
+            Err(StoreError::Unavailable(reason)) => {
+                tracing::warn!(reason, "a parked message waits for the store");
+            }
+            Err(StoreError::Refused(reason)) => {
+                // It stays on the broker, behind the others.
+                tracing::error!(reason, id = %parked.id, "the store refuses a parked message");
+                return delivery.retry(Duration::from_secs(60));
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause(tries, Duration::from_millis(100), Duration::from_secs(5))) => tries += 1,
+            () = drain.begun() => return,
+        }
+    }
+}
+
+/// What was parked by a service as such, or any message that the bus parked with a reason in its headers.
+fn read(shell: &Shell, envelope: &Envelope) -> Parked {
+    let header = |name: &str| envelope.headers.get(name).cloned();
+    if envelope.kind == Parked::KIND
+        && header(headers::PARKED_CODE).is_none()
+        && let Ok(parked) = wire::decode::<Parked>(&envelope.body)
+    {
+        return parked;
+    }
+    let from = header(headers::PARKED_FROM).unwrap_or_default();
+    let own = [headers::PARKED_CODE, headers::PARKED_REASON, headers::PARKED_FROM, headers::ATTEMPT];
+    let mut kept: Vec<(String, String)> =
+        envelope.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())).map(clone_pair).collect();
+    kept.push((KIND.to_owned(), envelope.kind.clone()));
+    Parked {
+        id: ParkedId::derive(&["bus", &from, &envelope.id]),
+        organization: header(headers::ORGANIZATION).and_then(|id| id.parse().ok()),
+        place: place(&from),
+        code: header(headers::PARKED_CODE).map_or(codes::POISON, Code::read),
+        reason: header(headers::PARKED_REASON).unwrap_or_else(|| "no reason was given".to_owned()),
+        account: None,
+        route: topic_of(&from).unwrap_or_else(|| envelope.topic.clone()).route(),
+        headers: kept,
+        body: envelope.body.to_vec(),
+        at: shell.env.clock.now(),
+        redriven_at: None,
+    }
+}
+
+fn clone_pair((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+/// `router.inbound.3` becomes `router inbound`: the partition says nothing to a person.
+fn place(queue: &str) -> String {
+    let family = queue.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('.');
+    if family.is_empty() { "bus".to_owned() } else { family.replace('.', " ") }
+}
+
+/// The topic that feeds the queue of this name, so that redriving goes the same way.
+fn topic_of(queue: &str) -> Option<Topic> {
+    let mut parts = queue.split('.');
+    let (service, step, partition) = (parts.next()?, parts.next()?, parts.next());
+    let partition = partition.and_then(|text| text.parse().ok()).map(Partition);
+    match (service, step) {
+        ("router" | "session", "inbound") => partition.map(Topic::Inbound),
+        ("session", "requested") => partition.map(Topic::Requested),
+        ("router", "distribution") => partition.map(Topic::Distribution),
+        (channel, "outbound") => Some(Topic::Outbound(channel.parse().ok()?, partition?)),
+        (channel, "media") => channel.parse().ok().map(Topic::Media),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x_2_a_parked_message_goes_back_the_way_it_came() {
+        for queue in [Queue::RouterInbound(Partition(3)), Queue::SessionRequested(Partition(12))] {
+            assert_eq!(topic_of(&queue.to_string()), Some(queue.topic()));
+        }
+        let Ok(channel) = "whatsapp".parse::<domain::Channel>() else { panic!("a channel") };
+        for queue in [Queue::ChannelOutbound(channel.clone(), Partition(1)), Queue::ChannelMedia(channel)] {
+            assert_eq!(topic_of(&queue.to_string()), Some(queue.topic()));
+        }
+        assert_eq!(topic_of("strange"), None);
+        assert_eq!((place("router.inbound.3").as_str(), place("")), ("router inbound", "bus".to_owned()));
+    }
+}

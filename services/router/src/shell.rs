@@ -1,0 +1,272 @@
+//! The shell round the pure core: load, decide, commit, then tell the others.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{BuildHasher as _, Hasher as _},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use domain::{Class, Conversation, Failure, Message, OrganizationId, Outcome, Refusal, error::codes};
+use ports::{
+    StoreError,
+    apis::{GateApi, Verdict},
+    journal::CommitError,
+};
+use routing::{Decision, Effect, Event, Rules, Stamped, State, decide};
+use runtime::{
+    Env,
+    names::{attribute, label, metric},
+    trace,
+};
+use tokio::sync::Notify;
+use tracing::Span;
+
+use crate::{Config, draft::Draft, heralds::Heralds, lookup, rules::RuleBook};
+
+/// An event with the span under which what comes of it is traced.
+pub(crate) struct Item {
+    pub(crate) event: Event,
+    pub(crate) span: Span,
+}
+
+/// What became of an event, once its commit stands.
+pub(crate) struct Carried {
+    /// Why it is not carried out.
+    pub(crate) refusal: Option<Refusal>,
+    /// The core's word for it.
+    pub(crate) why: &'static str,
+    /// The conversation for the answer to a command.
+    pub(crate) conversation: Option<Conversation>,
+    /// The message for the answer to a command.
+    pub(crate) message: Option<Message>,
+}
+
+/// Why a batch was not committed.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Others were quicker: load and decide again.
+    Conflict(String),
+    /// The store is away: hold the batch, try again.
+    Unavailable(String),
+    /// The store will not take it, ever.
+    Refused(String),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(reason) => Self::Unavailable(reason),
+            StoreError::Refused(reason) => Self::Refused(reason),
+        }
+    }
+}
+
+impl From<CommitError> for Stop {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict(reason) => Self::Conflict(reason),
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// What all tasks of the router share.
+pub(crate) struct Shell {
+    pub(crate) config: Config,
+    pub(crate) env: Env,
+    pub(crate) rules: RuleBook,
+    gate: Arc<dyn GateApi>,
+    /// Rung after each commit that left something in the outbox.
+    pub(crate) outbox: Notify,
+    /// Desk events on their way to the bus.
+    pub(crate) heralds: Heralds,
+    nudged: Mutex<BTreeSet<OrganizationId>>,
+    /// Rung when an organization was nudged.
+    pub(crate) nudge: Notify,
+}
+
+impl Shell {
+    pub(crate) fn new(config: Config, env: Env, gate: Arc<dyn GateApi>) -> Self {
+        let rules = RuleBook::new(Arc::clone(&env.directory), Duration::from_millis(config.rules_millis));
+        Self {
+            config,
+            env,
+            rules,
+            gate,
+            outbox: Notify::new(),
+            heralds: Heralds::default(),
+            nudged: Mutex::default(),
+            nudge: Notify::new(),
+        }
+    }
+
+    /// Carries the events out in one commit, in order, or nothing of them.
+    pub(crate) async fn attempt(&self, items: &[Item]) -> Result<Vec<Carried>, Stop> {
+        let now = self.env.clock.now();
+        let mut state = self.load(items).await?;
+        let mut books = self.books(items).await?;
+        let mut draft = Draft::new(self.env.partitions);
+        let mut decisions = Vec::with_capacity(items.len());
+        for item in items {
+            let organization = lookup::organization(&item.event);
+            let stamped = Stamped { at: now, event: item.event.clone() };
+            let rules = books.get(&organization).cloned().unwrap_or_default();
+            let mut decision = decide(&rules, &state, &stamped);
+            if is_unknown_account(&item.event, &decision) {
+                let rules = self.rules.fresh(organization).await?;
+                decision = decide(&rules, &state, &stamped);
+                books.insert(organization, rules);
+            }
+            if let (Event::Command(_), Some(refusal)) = (&item.event, self.gated(&decision).await) {
+                decision = Decision { why: "refused_by_gate", refusal: Some(refusal), ..Decision::default() };
+            }
+            if let (Event::Due(due), "unknown_conversation") = (&item.event, decision.why) {
+                draft.take_back(due);
+            }
+            item.span.in_scope(|| trace::note(attribute::OUTCOME, decision.why));
+            for change in &decision.changes {
+                draft.change(change);
+                state.evolve(change);
+            }
+            for effect in std::mem::take(&mut decision.effects) {
+                draft.effect(effect, &item.span, now);
+            }
+            decisions.push(decision);
+        }
+        let carried = decisions.iter().map(|decision| carried(decision, &draft, &state)).collect();
+        self.check(&draft, &state);
+        self.write(draft, &state, now).await?;
+        self.count(items, &decisions);
+        Ok(carried)
+    }
+
+    async fn load(&self, items: &[Item]) -> Result<State, StoreError> {
+        let events = || items.iter().map(|item| &item.event);
+        let mut state = State::default();
+        lookup::merge(&mut state, self.env.journal.load(&lookup::first(events())).await?);
+        if let Some(more) = lookup::second(events(), &state) {
+            lookup::merge(&mut state, self.env.journal.load(&more).await?);
+        }
+        Ok(state)
+    }
+
+    async fn books(&self, items: &[Item]) -> Result<BTreeMap<OrganizationId, Arc<Rules>>, StoreError> {
+        let mut books = BTreeMap::new();
+        for item in items {
+            let organization = lookup::organization(&item.event);
+            if let std::collections::btree_map::Entry::Vacant(place) = books.entry(organization) {
+                place.insert(self.rules.of(organization).await?);
+            }
+        }
+        Ok(books)
+    }
+
+    /// Asks the gate about a send before it is written: the agent hears the reason at once.
+    async fn gated(&self, decision: &Decision) -> Option<Refusal> {
+        let request = decision.effects.iter().find_map(|effect| match effect {
+            Effect::RequestSend(request) => Some(request),
+            _ => None,
+        })?;
+        match self.gate.check(request).await {
+            Ok(Verdict::Permit { .. }) => None,
+            Ok(Verdict::Refuse { code, window_closed_at }) => {
+                let detail = match window_closed_at {
+                    Some(at) => format!("the gate refuses: the window closed at {} ms", at.millis()),
+                    None => "the gate refuses".to_owned(),
+                };
+                Some(Refusal::new(Class::Conflict, code, detail))
+            }
+            Err(refusal) => Some(refusal),
+        }
+    }
+
+    async fn write(&self, mut draft: Draft, state: &State, now: domain::Timestamp) -> Result<(), Stop> {
+        for (message, failed) in std::mem::take(&mut draft.reopen) {
+            // Before the commit: a crash in between leaves a failed message that can be tried again as before.
+            for part in failed {
+                let failure = Failure::of(codes::PROVIDER_REJECTED);
+                self.env.ledger.finish(message, part, &Outcome::Rejected { failure }).await?;
+            }
+            self.env.ledger.reopen(message).await?;
+        }
+        let nudges = std::mem::take(&mut draft.nudges);
+        let Some(commit) = draft.into_commit(state, now) else { return Ok(()) };
+        let events = self.env.journal.commit(&commit).await.map_err(|error| {
+            if matches!(error, CommitError::Conflict(_)) {
+                self.env.metrics.count(metric::ROUTER_CONFLICTS, &[], 1);
+            }
+            Stop::from(error)
+        })?;
+        if !commit.outbox.is_empty() {
+            self.outbox.notify_one();
+        }
+        self.heralds.send(&events);
+        self.nudge(nudges);
+        Ok(())
+    }
+
+    /// Asks for a look at these organizations' distribution.
+    pub(crate) fn nudge(&self, organizations: BTreeSet<OrganizationId>) {
+        if !organizations.is_empty() {
+            self.nudged.lock().unwrap_or_else(PoisonError::into_inner).extend(organizations);
+            self.nudge.notify_one();
+        }
+    }
+
+    /// The organizations that were nudged since the last call.
+    pub(crate) fn take_nudged(&self) -> BTreeSet<OrganizationId> {
+        std::mem::take(&mut *self.nudged.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn check(&self, draft: &Draft, state: &State) {
+        let broken = draft.broken(state);
+        if broken > 0 {
+            tracing::error!(broken, "a conversation has an agent and nobody serves it, or the other way round");
+            let by = u64::try_from(broken).unwrap_or(u64::MAX);
+            self.env.metrics.count(metric::INVARIANT_VIOLATIONS, &[(label::KIND, "owned_once")], by);
+        }
+    }
+
+    fn count(&self, items: &[Item], decisions: &[Decision]) {
+        let metrics = &self.env.metrics;
+        for (item, decision) in items.iter().zip(decisions) {
+            match (&item.event, decision.why) {
+                (Event::Inbound(inbound), "opened") => {
+                    metrics.count(metric::CONVERSATIONS_OPENED, &[(label::CHANNEL, inbound.channel.as_str())], 1);
+                }
+                (Event::Inbound(_) | Event::Command(_), "duplicate") => {
+                    metrics.count(metric::DEDUP_HITS, &[(label::PLACE, "router")], 1);
+                }
+                (_, why @ ("taken" | "assigned" | "transferred")) => {
+                    metrics.count(metric::ASSIGNMENTS, &[(label::KIND, why)], 1);
+                }
+                (Event::Due(_), why) => metrics.count(metric::TIMERS_FIRED, &[(label::KIND, why)], 1),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn carried(decision: &Decision, draft: &Draft, state: &State) -> Carried {
+    Carried {
+        refusal: decision.refusal.clone(),
+        why: decision.why,
+        conversation: decision.conversation.and_then(|id| draft.conversation(state, id)),
+        message: decision.message.and_then(|id| draft.message(state, id)),
+    }
+}
+
+/// A message for an account that the remembered rules do not have: it may have been added just now.
+fn is_unknown_account(event: &Event, decision: &Decision) -> bool {
+    matches!(event, Event::Inbound(_)) && decision.refusal.is_some()
+}
+
+/// A pause before trying again: doubles with each try up to `most`, half of it random, so that those who met do not
+/// meet again.
+pub(crate) fn pause(attempt: u32, first: Duration, most: Duration) -> Duration {
+    let whole = first.saturating_mul(1 << attempt.min(16)).min(most);
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let part = u32::try_from(random % 1_000).unwrap_or(0);
+    whole / 2 + whole / 2 * part / 1_000
+}

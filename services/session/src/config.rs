@@ -1,0 +1,40 @@
+//! What an operator may set.
+
+use std::time::Duration;
+
+use domain::Secret;
+
+/// The settings of the session service. [`Config::new`] has the defaults.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The Ed25519 private key that signs permits, in hex: the seed of 32 bytes, or a PKCS#8 document.
+    pub signing_key: Secret,
+    /// How many workers share the partitions.
+    pub workers: usize,
+    /// The most unsettled deliveries for each partition.
+    pub prefetch: u16,
+    /// The most deliveries that are handled in one round trip to the stores.
+    pub batch: usize,
+    /// How long a permit is good; never beyond the end of the window that it rests on.
+    pub permit_for: Duration,
+    /// How long a window is remembered. More than the longest time that any channel's rule looks back.
+    pub keep_windows: Duration,
+    /// How long a send waits for the contact's last words to be read, when the router has seen them and this service
+    /// has not: they might be an opt-out.
+    pub catch_up: Duration,
+}
+
+impl Config {
+    /// The defaults, with the key that has none.
+    pub fn new(signing_key: impl Into<String>) -> Self {
+        Self {
+            signing_key: Secret::new(signing_key),
+            workers: 2,
+            prefetch: 256,
+            batch: 256,
+            permit_for: Duration::from_secs(3600),
+            keep_windows: sessions::HUMAN_AGENT + Duration::from_secs(3600),
+            catch_up: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The gate on the embedded mesh: permits, refusals, and opt-outs that are faster than the next send.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use adapter_embedded::{Embedded, EmbeddedOptions};
+use afluente_session::{Config, SessionGate, service};
+use domain::{
+    AccountId, Address, ConsentChange, Content, ConversationId, EventId, Inbound, InboundBody, InboundMessage,
+    MessageId, OrganizationId, Permitted, Profile, SendRequest, TemplateCall, Thread, Timestamp, error::codes,
+};
+use ports::{
+    Clock as _, ManualClock,
+    apis::{GateApi as _, Verdict},
+    bus::{Delivery, Envelope, Subscription},
+    topology::{Queue, Topic},
+};
+use ring::signature::{ED25519, UnparsedPublicKey};
+use runtime::{
+    Drain, Env,
+    http::{Http, HttpPolicy},
+    metrics::Metrics,
+};
+use tokio::task::JoinSet;
+use wire::Wire as _;
+
+const SEED: &str = "4242424242424242424242424242424242424242424242424242424242424242";
+const PARTITIONS: u16 = 2;
+
+struct World {
+    env: Env,
+    clock: Arc<ManualClock>,
+    gate: SessionGate,
+    outbound: Subscription,
+    refused: Subscription,
+    tasks: JoinSet<Result<(), String>>,
+    count: u32,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let embedded = Embedded::open(folder.path(), EmbeddedOptions::default()).await.unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
+        let env = env(&embedded, &clock, folder.path());
+        let gate = SessionGate::new(&Config::new(SEED), env.clone()).unwrap();
+        let partition = thread().partition(PARTITIONS);
+        let channel = "whatsapp".parse().unwrap();
+        let outbound = env.bus.subscribe(Queue::ChannelOutbound(channel, partition), 100).await.unwrap();
+        let refused = env.bus.subscribe(Queue::RouterInbound(partition), 100).await.unwrap();
+        let tasks = JoinSet::new();
+        Self { env, clock, gate, outbound, refused, tasks, count: 0, _folder: folder }
+    }
+
+    fn start(&mut self) {
+        for task in service(Config::new(SEED), self.env.clone()).unwrap().tasks {
+            self.tasks.spawn((task.run)(Drain::default()));
+        }
+    }
+
+    fn inbound(&mut self, body: InboundBody) -> Inbound {
+        self.count += 1;
+        let at = self.clock.now();
+        let id = EventId::derive(&["event", &self.count.to_string()]);
+        Inbound { id, thread: thread(), channel: "whatsapp".parse().unwrap(), at, received_at: at, body }
+    }
+
+    /// The contact writes; answers when.
+    async fn says(&mut self, text: &str) -> Timestamp {
+        self.clock.advance(Duration::from_millis(1));
+        let (content, profile) = (Content::text(text), Profile::default());
+        let said = InboundMessage { provider_id: format!("in-{}", self.count), content, profile, reply_to: None };
+        let inbound = self.inbound(InboundBody::Message(said));
+        self.arrives(&inbound).await;
+        inbound.at
+    }
+
+    async fn arrives(&mut self, inbound: &Inbound) {
+        let topic = Topic::Inbound(inbound.thread.partition(PARTITIONS));
+        self.publish(inbound.id.to_string(), topic, Inbound::KIND, wire::encode(inbound)).await;
+        // The router's copy.
+        next(&mut self.refused).await.ack();
+    }
+
+    fn request(&mut self, content: Content, last_inbound_at: Option<Timestamp>) -> SendRequest {
+        self.count += 1;
+        SendRequest {
+            message: MessageId::derive(&["message", &self.count.to_string()]),
+            conversation: ConversationId::derive(&["conversation"]),
+            thread: thread(),
+            channel: "whatsapp".parse().unwrap(),
+            content,
+            reply_to: None,
+            author: None,
+            at: self.clock.now(),
+            last_inbound_at,
+        }
+    }
+
+    async fn ask(&self, request: &SendRequest) {
+        let topic = Topic::Requested(request.thread.partition(PARTITIONS));
+        self.publish(request.message.to_string(), topic, SendRequest::KIND, wire::encode(request)).await;
+    }
+
+    async fn publish(&self, id: String, topic: Topic, kind: &str, body: bytes::Bytes) {
+        let headers = BTreeMap::new();
+        let envelope = Envelope { id, topic, kind: kind.to_owned(), correlation: None, headers, body };
+        self.env.bus.publish(vec![envelope]).await.unwrap();
+    }
+
+    async fn permitted(&mut self) -> Permitted {
+        let delivery = next(&mut self.outbound).await;
+        let permitted = wire::decode(&delivery.envelope.body).unwrap();
+        delivery.ack();
+        permitted
+    }
+
+    /// The code with which the next refused message comes back.
+    async fn refusal(&mut self) -> (MessageId, String) {
+        let delivery = next(&mut self.refused).await;
+        let inbound: Inbound = wire::decode(&delivery.envelope.body).unwrap();
+        delivery.ack();
+        let InboundBody::Refused(refusal) = inbound.body else { panic!("a refusal, not {:?}", inbound.body) };
+        (refusal.message, refusal.failure.code.to_string())
+    }
+}
+
+async fn next(subscription: &mut Subscription) -> Delivery {
+    tokio::time::timeout(Duration::from_secs(30), subscription.next()).await.expect("a delivery").unwrap()
+}
+
+fn thread() -> Thread {
+    Thread {
+        organization: OrganizationId::derive(&["acme"]),
+        account: AccountId::derive(&["demo"]),
+        address: Address::new("5511999990000"),
+    }
+}
+
+fn text() -> Content {
+    Content::text("bom dia")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_11_a_permit_is_signed_and_ends_with_the_window() {
+    let mut world = World::new().await;
+    world.start();
+    let wrote = world.says("oi").await;
+    let request = world.request(text(), Some(wrote));
+    world.ask(&request).await;
+    let Permitted { request: sent, permit } = world.permitted().await;
+    assert_eq!(sent, request);
+    assert_eq!((permit.message, permit.ground.as_str()), (request.message, "window"));
+    assert_eq!(permit.expires_at, world.clock.now() + Duration::from_secs(3600));
+    let key = UnparsedPublicKey::new(&ED25519, world.gate.public_key());
+    key.verify(&wire::permit_bytes(&sent, &permit), &permit.signature).unwrap();
+    let forged = SendRequest { content: Content::text("outra coisa"), ..sent };
+    assert!(key.verify(&wire::permit_bytes(&forged, &permit), &permit.signature).is_err());
+
+    // Shortly before the end of the window a permit ends with it.
+    world.clock.advance(Duration::from_secs(24 * 3600 - 60));
+    let request = world.request(text(), Some(wrote));
+    world.ask(&request).await;
+    let permit = world.permitted().await.permit;
+    assert_eq!(permit.expires_at, wrote + Duration::from_secs(24 * 3600));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_1_what_may_not_go_comes_back_and_the_order_stays() {
+    let mut world = World::new().await;
+    let wrote = world.says("oi").await;
+    world.clock.advance(Duration::from_secs(25 * 3600));
+    let (id, language, preview) = ("t".to_owned(), "pt_BR".to_owned(), "Olá".to_owned());
+    let template = Content::Template(TemplateCall { id, language, params: Vec::new(), preview });
+    let first = world.request(template.clone(), Some(wrote));
+    let second = world.request(text(), Some(wrote));
+    let third = world.request(template, Some(wrote));
+    for request in [&first, &second, &third] {
+        world.ask(request).await;
+    }
+    world.start();
+    let permitted = [world.permitted().await, world.permitted().await];
+    assert_eq!(permitted.each_ref().map(|one| one.request.message), [first.message, third.message]);
+    assert!(permitted.iter().all(|one| one.permit.ground == "template"));
+    assert_eq!(world.refusal().await, (second.message, "window_closed".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_4_who_never_wrote_and_never_agreed_is_not_written_to() {
+    let mut world = World::new().await;
+    world.start();
+    let request = world.request(text(), None);
+    world.ask(&request).await;
+    assert_eq!(world.refusal().await, (request.message, "no_opt_in".to_owned()));
+    let change = ConsentChange { granted: true, source: "import".into(), evidence: "form 12".into() };
+    let inbound = world.inbound(InboundBody::Consent(change));
+    world.arrives(&inbound).await;
+    // Agreed, but the window never was open: only a template may begin.
+    for _ in 0..1_500 {
+        if world.env.consents.last(&[thread()]).await.unwrap()[0].is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(matches!(
+        world.gate.check(&request).await.unwrap(),
+        Verdict::Refuse { code, window_closed_at: None } if code == codes::WINDOW_CLOSED
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_5_an_opt_out_takes_effect_before_the_next_send() {
+    let mut world = World::new().await;
+    // The contact wrote STOP, the router has seen it, and the agent's answer overtakes it on the way to the gate.
+    world.says("oi").await;
+    let stopped = world.says(" Stop! ").await;
+    let request = world.request(text(), Some(stopped));
+    world.ask(&request).await;
+    world.start();
+    assert_eq!(world.refusal().await, (request.message, "opted_out".to_owned()));
+    let history = world.env.consents.history(&thread()).await.unwrap();
+    let changes: Vec<_> = history.iter().map(|one| (one.change.source.as_str(), one.change.granted)).collect();
+    assert_eq!(changes, [("started_chat", true), ("keyword", false)]);
+    assert_eq!(history[1].change.evidence, "Stop!");
+
+    // Other words do not undo it, START does.
+    let wrote = world.says("oi?").await;
+    let request = world.request(text(), Some(wrote));
+    assert!(
+        matches!(world.gate.check(&request).await.unwrap(), Verdict::Refuse { code, .. } if code == codes::OPTED_OUT)
+    );
+    let wrote = world.says("START").await;
+    let request = world.request(text(), Some(wrote));
+    assert!(matches!(world.gate.check(&request).await.unwrap(), Verdict::Permit { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_1_an_emptied_window_store_heals_from_the_routers_evidence() {
+    let mut world = World::new().await;
+    world.start();
+    world.clock.advance(Duration::from_secs(7_200));
+    let wrote = Timestamp::from_secs(1_800_000_000);
+    let request = world.request(text(), Some(wrote));
+    world.ask(&request).await;
+    assert_eq!(world.permitted().await.permit.ground, "window");
+    assert_eq!(world.env.windows.last(&[thread()]).await.unwrap(), [Some(wrote)]);
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_and_not_quoted() {
+    let error = afluente_session::InvalidKey.to_string();
+    assert!(error.starts_with("session signing_key"), "{error}");
+    assert!(!format!("{:?}", Config::new(SEED)).contains("4242"));
+}
+
+fn env(embedded: &Embedded, clock: &Arc<ManualClock>, folder: &std::path::Path) -> Env {
+    let store = &embedded.store;
+    let metrics = Metrics::new();
+    Env {
+        replica: "replica-1".into(),
+        partitions: PARTITIONS,
+        public_url: "http://127.0.0.1".into(),
+        data: Arc::new(folder.to_owned()),
+        clock: Arc::clone(clock) as _,
+        bus: Arc::clone(&embedded.bus) as _,
+        journal: Arc::clone(store) as _,
+        views: Arc::clone(store) as _,
+        directory: Arc::clone(store) as _,
+        ledger: Arc::clone(store) as _,
+        windows: Arc::clone(store) as _,
+        consents: Arc::clone(store) as _,
+        buckets: Arc::clone(&embedded.buckets) as _,
+        cursors: Arc::clone(store) as _,
+        leases: Arc::clone(store) as _,
+        blobs: Arc::clone(&embedded.blobs) as _,
+        mailboxes: Arc::clone(store) as _,
+        sign_ins: Arc::clone(store) as _,
+        parking: Arc::clone(store) as _,
+        http: Http::new(HttpPolicy::default(), metrics.clone()).unwrap(),
+        metrics,
+    }
+}
