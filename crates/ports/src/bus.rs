@@ -116,6 +116,12 @@ pub mod headers {
 pub trait Settle: Send + Sync {
     /// Settles the delivery with this tag. A settlement that is lost in a crash means redelivery, which is harmless.
     fn settle(&self, tag: u64, settlement: Settlement);
+
+    /// False when the broker already took back what was delivered over this way: a subscription leaves out what then
+    /// still waits in its buffer, so that it does not come before what is delivered again.
+    fn is_current(&self) -> bool {
+        true
+    }
 }
 
 /// A message in hand. Dropping it unsettled puts it back: forgetting is safe.
@@ -147,6 +153,11 @@ impl Delivery {
     /// To the parked messages.
     pub fn park(self, code: impl Into<String>, reason: impl Into<String>) {
         self.finish(Settlement::Park { code: code.into(), reason: reason.into() });
+    }
+
+    /// Whether it is still this consumer's to settle.
+    fn is_current(&self) -> bool {
+        self.settle.as_ref().is_some_and(|settle| settle.is_current())
     }
 
     fn finish(mut self, settlement: Settlement) {
@@ -187,13 +198,20 @@ impl Subscription {
 
     /// The next delivery; none when the bus was shut down.
     pub async fn next(&mut self) -> Option<Delivery> {
-        self.deliveries.recv().await
+        loop {
+            let delivery = self.deliveries.recv().await?;
+            if delivery.is_current() {
+                return Some(delivery);
+            }
+        }
     }
 
     /// Waits for one delivery, then takes what else is ready, at most `limit` in all. Empty when the bus was shut down.
     pub async fn next_batch(&mut self, limit: usize) -> Vec<Delivery> {
         let mut batch = Vec::new();
-        self.deliveries.recv_many(&mut batch, limit.max(1)).await;
+        while batch.is_empty() && self.deliveries.recv_many(&mut batch, limit.max(1)).await > 0 {
+            batch.retain(Delivery::is_current);
+        }
         batch
     }
 

@@ -6,6 +6,8 @@
 pub mod apis;
 pub mod bus;
 mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod journal;
 mod stores;
 pub mod topology;

@@ -163,6 +163,24 @@ impl Queue {
         }
     }
 
+    /// Reads the name of a durable queue back: a parked message says so where it came from
+    /// ([`crate::bus::headers::PARKED_FROM`]).
+    pub fn from_name(name: &str) -> Option<Self> {
+        let (head, tail) = name.split_once('.')?;
+        let (family, number) = tail.split_once('.').map_or((tail, None), |(family, number)| (family, Some(number)));
+        let partition = number.and_then(|text| text.parse().ok().map(Partition));
+        match (head, family, number) {
+            ("router", "parked", None) => Some(Self::RouterParked),
+            ("router", "inbound", _) => partition.map(Self::RouterInbound),
+            ("router", "distribution", _) => partition.map(Self::RouterDistribution),
+            ("session", "inbound", _) => partition.map(Self::SessionInbound),
+            ("session", "requested", _) => partition.map(Self::SessionRequested),
+            (channel, "outbound", _) => Some(Self::ChannelOutbound(channel.parse().ok()?, partition?)),
+            (channel, "media", None) => channel.parse().ok().map(Self::ChannelMedia),
+            _ => None,
+        }
+    }
+
     /// Whether it outlives its consumers.
     pub const fn is_durable(&self) -> bool {
         !matches!(self, Self::Fanout { .. })
@@ -200,5 +218,9 @@ mod tests {
             assert_eq!(Topic::from_route(&topic.route()), Some(topic));
         }
         assert_eq!(Topic::from_route("afluente.inbound/x"), None);
+        for queue in Topic::Inbound(Partition(3)).queues().into_iter().chain(Topic::Parked.queues()) {
+            assert_eq!(Queue::from_name(&queue.to_string()), Some(queue));
+        }
+        assert_eq!(Queue::from_name("router.inbound.x"), None);
     }
 }

@@ -1,0 +1,184 @@
+//! The bus on RabbitMQ: quorum queues with one active consumer each, publisher confirms, retries through TTL queues.
+//!
+//! It is the adapter of `ports::Bus` and the only crate that knows lapin. It is not a place for decisions about
+//! messages: what is published where stands in `ports::topology`, and what a delivery means is the consumer's affair.
+//!
+//! Read [`RabbitBus`] first, then `pump` and `round` (a subscription's life) and `link` (a connection's life). lapin's own recovery
+//! is not used: publishes fail and consumers may stay silent while it runs, so each connection and each consumer here
+//! is supervised, and made anew after any error.
+//!
+//! Rights in the broker: give `write` on `afluente.outbound` to the session service's user alone. Retries are published
+//! to the default exchange, so a user who may retry may also write to a queue by its name; the permit's signature holds
+//! then, not the broker. Where users may not declare, an administrator's process declares once
+//! ([`RabbitConfig::declare`]).
+
+mod link;
+mod names;
+mod properties;
+mod publisher;
+mod pump;
+mod round;
+mod tags;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use domain::Channel;
+use ports::{
+    Bus,
+    bus::{BusError, Depth, Envelope, Subscription},
+    topology::Queue,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    link::{Link, Purpose},
+    names::Names,
+    publisher::Publisher,
+    pump::Census,
+};
+
+/// How to reach the broker, and what to declare there.
+#[derive(Clone)]
+pub struct RabbitConfig {
+    /// `amqp://` or `amqps://` address with user, password and virtual host. Never shown by `Debug`.
+    pub url: String,
+    /// How many partitions the mesh has.
+    pub partitions: u16,
+    /// The channels whose queues are declared.
+    pub channels: Vec<Channel>,
+    /// Who publishes, for people who look at messages in the broker (AMQP `app_id`).
+    pub app_id: String,
+    /// How long a publish may wait for its confirms.
+    pub publish_deadline: Duration,
+    /// Put before every exchange and queue name; empty in production. Lets tests share a broker.
+    pub namespace: String,
+    /// Whether to declare exchanges and durable queues. Without it they must be there.
+    pub declare: bool,
+}
+
+impl RabbitConfig {
+    /// The usual settings: a publish waits at most 10 seconds, no namespace, everything is declared.
+    pub fn new(url: impl Into<String>, partitions: u16, channels: Vec<Channel>, app_id: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            partitions,
+            channels,
+            app_id: app_id.into(),
+            publish_deadline: Duration::from_secs(10),
+            namespace: String::new(),
+            declare: true,
+        }
+    }
+}
+
+impl fmt::Debug for RabbitConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitConfig")
+            .field("partitions", &self.partitions)
+            .field("channels", &self.channels)
+            .field("app_id", &self.app_id)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The bus. Two connections, because a broker that is short of memory stops those that publish, and acks must go on.
+/// Dropping it closes both and ends its subscriptions.
+pub struct RabbitBus {
+    names: Arc<Names>,
+    publisher: Arc<Publisher>,
+    consuming: Link,
+    census: Arc<Census>,
+    patience: Duration,
+    declare: bool,
+    stop: CancellationToken,
+    _guard: DropGuard,
+}
+
+impl RabbitBus {
+    /// Starts to connect and returns at once. Until the broker is there, calls answer [`BusError::Unavailable`].
+    /// Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`BusError::Forbidden`] when the address cannot be read.
+    pub fn open(config: RabbitConfig) -> Result<Self, BusError> {
+        let stop = CancellationToken::new();
+        let names = Arc::new(Names::new(&config.namespace));
+        let uri = link::read(&config.url)?;
+        let topology = config.declare.then(|| names.topology(config.partitions, &config.channels));
+        let publishing = Link::open(Purpose::Publish, uri.clone(), &config.app_id, topology, stop.clone());
+        let consuming = Link::open(Purpose::Consume, uri, &config.app_id, None, stop.clone());
+        let publisher = Publisher::new(publishing, names.clone(), config.app_id, config.publish_deadline);
+        Ok(Self {
+            names,
+            publisher: Arc::new(publisher),
+            consuming,
+            census: Arc::default(),
+            patience: config.publish_deadline,
+            declare: config.declare,
+            _guard: stop.clone().drop_guard(),
+            stop,
+        })
+    }
+
+    /// Connects, declares the topology and returns when both stand.
+    ///
+    /// # Errors
+    /// [`BusError`] when that is not so within the publish deadline.
+    pub async fn connect(config: RabbitConfig) -> Result<Self, BusError> {
+        let bus = Self::open(config)?;
+        bus.publisher.link().within(bus.patience).await?;
+        bus.consuming.within(bus.patience).await?;
+        Ok(bus)
+    }
+
+    /// How often this process has connected to the broker to publish; more than 1 means that it was lost.
+    pub fn connections(&self) -> u64 {
+        self.publisher.link().number()
+    }
+}
+
+impl fmt::Debug for RabbitBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RabbitBus").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Bus for RabbitBus {
+    async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
+        self.publisher.publish(&batch).await
+    }
+
+    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
+        let pump = pump::Pump {
+            queue,
+            prefetch: prefetch.max(1),
+            declare: self.declare,
+            names: self.names.clone(),
+            link: self.consuming.clone(),
+            publisher: self.publisher.clone(),
+            census: self.census.clone(),
+        };
+        pump.start(self.patience, self.stop.clone()).await
+    }
+
+    /// `ready` is the broker's count. AMQP does not tell how many deliveries other processes hold, so `unsettled` counts
+    /// those of this process.
+    async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
+        let live = self.consuming.within(self.patience).await?;
+        let name = self.names.queue(queue);
+        let ready = live.passive_count(&name).await?.ok_or_else(|| BusError::Unroutable(name.clone()))?;
+        let mut waiting = 0;
+        for retry in self.names.retry_queues(queue) {
+            waiting += live.passive_count(&retry.name).await?.unwrap_or(0);
+        }
+        Ok(Depth { ready: ready + waiting, unsettled: self.census.unsettled(&name) })
+    }
+
+    async fn check(&self) -> Result<(), BusError> {
+        self.publisher.link().current()?.takes_publishes()?;
+        self.consuming.current().map(|_| ())
+    }
+}

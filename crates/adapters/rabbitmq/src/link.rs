@@ -1,0 +1,272 @@
+//! A connection's life: connect, declare, watch, and again after any error.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use futures_util::StreamExt as _;
+use lapin::{
+    Channel, Connection, ConnectionProperties, Event,
+    options::{ConfirmSelectOptions, QueueDeclareOptions},
+    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
+    types::FieldTable,
+    uri::{AMQPScheme, AMQPUri},
+};
+use ports::bus::BusError;
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::names::{Topology, short};
+
+/// A dead peer is noticed within two of these, in seconds. RabbitMQ's own default of 60 leaves a mesh deaf for two
+/// minutes after a cable is pulled.
+const HEARTBEAT: u16 = 10;
+/// The longest that connecting and declaring may take: a first start declares more than a hundred quorum queues.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
+/// How often a connection is looked at besides its events: lapin does not report every kind of end.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Publishing: the broker may block it when it is short of memory or disk.
+    Publish,
+    /// Consuming and settling.
+    Consume,
+}
+
+/// A connection that is kept up.
+#[derive(Clone)]
+pub(crate) struct Link {
+    state: watch::Receiver<State>,
+}
+
+enum State {
+    Down(BusError),
+    Up(Arc<Live>),
+}
+
+/// A connection that stands, or stood until a moment ago.
+pub(crate) struct Live {
+    /// How many came before it, and one.
+    pub(crate) number: u64,
+    connection: Connection,
+    /// One for each exchange: the broker closes a channel on any error, and only those who publish to that exchange
+    /// shall feel it.
+    publishing: Mutex<HashMap<String, Channel>>,
+}
+
+impl Link {
+    /// Starts to connect.
+    pub(crate) fn open(
+        purpose: Purpose,
+        uri: AMQPUri,
+        app_id: &str,
+        topology: Option<Topology>,
+        stop: CancellationToken,
+    ) -> Self {
+        let (sender, state) = watch::channel(State::Down(BusError::Unavailable("not connected yet".to_owned())));
+        let dial = Dial { purpose, uri, app_id: app_id.to_owned(), topology };
+        tokio::spawn(async move {
+            stop.run_until_cancelled(dial.keep_up(&sender)).await;
+            sender.send_replace(State::Down(BusError::Unavailable("the bus was closed".to_owned())));
+        });
+        Self { state }
+    }
+
+    /// The connection, or why there is none.
+    pub(crate) fn current(&self) -> Result<Arc<Live>, BusError> {
+        match &*self.state.borrow() {
+            State::Up(live) if live.stands() => Ok(live.clone()),
+            State::Up(_) => Err(BusError::Unavailable("the connection was lost".to_owned())),
+            State::Down(why) => Err(why.clone()),
+        }
+    }
+
+    /// The connection, waiting for it at most `patience`. A broker that refuses is not waited for.
+    pub(crate) async fn within(&self, patience: Duration) -> Result<Arc<Live>, BusError> {
+        let mut state = self.state.clone();
+        let settled = |state: &State| match state {
+            State::Up(live) => live.stands(),
+            State::Down(why) => !matches!(why, BusError::Unavailable(_)),
+        };
+        // Whether it came or not: `current` says.
+        drop(tokio::time::timeout(patience, state.wait_for(settled)).await);
+        self.current()
+    }
+
+    /// Resolves when the connection `number` is no longer the current one.
+    pub(crate) async fn over(&self, number: u64) {
+        let mut state = self.state.clone();
+        let over = |state: &State| !matches!(state, State::Up(live) if live.number == number);
+        drop(state.wait_for(over).await);
+    }
+
+    /// The number of the current or last connection; 0 before the first.
+    pub(crate) fn number(&self) -> u64 {
+        match &*self.state.borrow() {
+            State::Up(live) => live.number,
+            State::Down(_) => 0,
+        }
+    }
+}
+
+impl Live {
+    fn stands(&self) -> bool {
+        self.connection.status().connected()
+    }
+
+    /// Whether the broker takes publishes.
+    pub(crate) fn takes_publishes(&self) -> Result<(), BusError> {
+        if self.connection.status().blocked() {
+            let why = "the broker blocks publishers: it is short of memory or disk";
+            return Err(BusError::Unavailable(why.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// A new channel.
+    pub(crate) async fn channel(&self) -> Result<Channel, BusError> {
+        self.connection.create_channel().await.map_err(|error| refused(&error))
+    }
+
+    /// The channel that publishes to `exchange`, with confirms.
+    pub(crate) async fn publishing(&self, exchange: &str) -> Result<Channel, BusError> {
+        let mut channels = self.publishing.lock().await;
+        if let Some(channel) = channels.get(exchange)
+            && channel.status().connected()
+        {
+            return Ok(channel.clone());
+        }
+        let channel = self.channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| refused(&error))?;
+        channels.insert(exchange.to_owned(), channel.clone());
+        Ok(channel)
+    }
+
+    /// How many messages are ready in a queue; none when there is no such queue.
+    pub(crate) async fn passive_count(&self, queue: &str) -> Result<Option<u64>, BusError> {
+        // Asking for a queue that is not there closes the channel, hence one for each question.
+        let channel = self.channel().await?;
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        match channel.queue_declare(short(queue)?, options, FieldTable::default()).await {
+            Ok(declared) => {
+                drop(channel.close(200, "counted".into()).await);
+                Ok(Some(u64::from(declared.message_count())))
+            }
+            Err(error) => match refused(&error) {
+                BusError::Unroutable(_) => Ok(None),
+                other => Err(other),
+            },
+        }
+    }
+}
+
+/// What is needed to connect again.
+struct Dial {
+    purpose: Purpose,
+    uri: AMQPUri,
+    app_id: String,
+    topology: Option<Topology>,
+}
+
+impl Dial {
+    async fn keep_up(&self, state: &watch::Sender<State>) {
+        let mut number = 0;
+        let mut failures = 0;
+        loop {
+            let dialled = tokio::time::timeout(CONNECT_PATIENCE, self.connect(number + 1)).await;
+            match dialled.unwrap_or_else(|_| Err(BusError::Unavailable("connecting took too long".to_owned()))) {
+                Ok(live) => {
+                    (number, failures) = (live.number, 0);
+                    let live = Arc::new(live);
+                    tracing::info!(purpose = ?self.purpose, number, "connected to the broker");
+                    state.send_replace(State::Up(live.clone()));
+                    let why = watch_over(&live.connection).await;
+                    tracing::warn!(purpose = ?self.purpose, number, %why, "lost the broker");
+                    state.send_replace(State::Down(BusError::Unavailable(why)));
+                    // In good order if it still can; it may be half dead.
+                    let close = live.connection.close(200, "reconnecting".into());
+                    drop(tokio::time::timeout(Duration::from_secs(1), close).await);
+                }
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(purpose = ?self.purpose, failures, %error, "cannot reach the broker");
+                    state.send_replace(State::Down(error));
+                }
+            }
+            tokio::time::sleep(backoff(failures)).await;
+        }
+    }
+
+    async fn connect(&self, number: u64) -> Result<Live, BusError> {
+        let name = format!("{} {}", self.app_id, if self.purpose == Purpose::Publish { "out" } else { "in" });
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let connection =
+            Connection::connect_uri(self.uri.clone(), properties).await.map_err(|error| refused(&error))?;
+        let live = Live { number, connection, publishing: Mutex::default() };
+        if let Some(topology) = &self.topology {
+            let channel = live.channel().await?;
+            topology.declare(&channel).await?;
+            drop(channel.close(200, "declared".into()).await);
+        }
+        Ok(live)
+    }
+}
+
+/// Resolves with the reason when the connection has ended.
+async fn watch_over(connection: &Connection) -> String {
+    let mut events = std::pin::pin!(connection.events_listener());
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            event = events.next() => match event {
+                // A channel's error is told here too, and is its user's affair.
+                Some(Event::Error(error)) if !connection.status().connected() => return error.to_string(),
+                Some(Event::ConnectionBlocked(reason)) => tracing::warn!(reason, "the broker blocks publishers"),
+                Some(_) => {}
+                None => return "the connection ended".to_owned(),
+            },
+            _ = look.tick() => if !connection.status().connected() {
+                return "the connection ended".to_owned();
+            },
+        }
+    }
+}
+
+/// The pause after so many failures in a row: 100 ms doubled up to 5 s, half of it by chance, so that the replicas of a
+/// mesh do not come back to a restarted broker all at once.
+pub(crate) fn backoff(failures: u32) -> Duration {
+    let whole = Duration::from_millis(100).saturating_mul(1 << failures.min(6)).min(Duration::from_secs(5));
+    whole.mul_f64(rand::random_range(0.5..=1.0))
+}
+
+/// Reads an address and adds the heartbeat where it has none.
+pub(crate) fn read(url: &str) -> Result<AMQPUri, BusError> {
+    // The parser's message may repeat the address with its password.
+    let mut uri: AMQPUri =
+        url.parse().map_err(|_| BusError::Forbidden("the broker's address is not an amqp:// address".to_owned()))?;
+    uri.query.heartbeat.get_or_insert(HEARTBEAT);
+    uri.query.connection_timeout.get_or_insert(5_000);
+    if uri.scheme == AMQPScheme::AMQPS {
+        // Fails only when the process has one already, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+    Ok(uri)
+}
+
+/// A broker's or client's error in the port's terms.
+pub(crate) fn refused(error: &lapin::Error) -> BusError {
+    let kind = match error.kind() {
+        lapin::ErrorKind::ProtocolError(protocol) => Some(protocol.kind().clone()),
+        _ => None,
+    };
+    match kind {
+        Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND | AMQPSoftError::NOROUTE)) => {
+            BusError::Unroutable(error.to_string())
+        }
+        Some(
+            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED | AMQPSoftError::PRECONDITIONFAILED)
+            | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED),
+        ) => BusError::Forbidden(error.to_string()),
+        _ => BusError::Unavailable(error.to_string()),
+    }
+}

@@ -1,0 +1,311 @@
+//! One channel's time: consume, hand over, settle.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use lapin::{
+    BasicProperties, Channel, Consumer,
+    options::{BasicAckOptions, BasicNackOptions},
+};
+use ports::{
+    bus::{BusError, Delivery, Settle, Settlement, headers},
+    topology::Topic,
+};
+use tokio::sync::mpsc;
+
+use crate::{link::refused, properties, pump::Pump, tags::Tags};
+
+/// How many settlements are taken at once.
+const SETTLED_AT_ONCE: usize = 512;
+/// How long a delivery that could be neither retried nor parked waits before it is put back.
+const PUT_BACK_AFTER: Duration = Duration::from_secs(1);
+
+/// Why a round ended.
+pub(crate) enum Ended {
+    /// The subscription was dropped, and everything in hand is settled.
+    Closed,
+    /// A delivery goes back to its place: begin again. Putting back one alone would let those that are already here, or
+    /// on their way, overtake it; closing the channel puts back everything that is open, in order.
+    Again,
+    /// The channel or connection is gone: begin again.
+    Lost(BusError),
+}
+
+/// The delivery's way back to the pump. Of one channel: settlements for a channel that is gone go nowhere.
+struct Notes {
+    sender: mpsc::UnboundedSender<(u64, Settlement)>,
+    current: Arc<AtomicBool>,
+}
+
+impl Settle for Notes {
+    fn settle(&self, tag: u64, settlement: Settlement) {
+        drop(self.sender.send((tag, settlement)));
+    }
+
+    fn is_current(&self) -> bool {
+        self.current.load(Ordering::Acquire)
+    }
+}
+
+/// What is needed to publish a delivery again.
+struct InHand {
+    properties: BasicProperties,
+    body: Bytes,
+    attempt: u32,
+}
+
+/// One channel's time.
+pub(crate) struct Round<'a> {
+    pump: &'a Pump,
+    /// The connection's number.
+    number: u64,
+    topic: Topic,
+    name: String,
+    channel: Channel,
+    consumer: Consumer,
+    /// None when the subscription was dropped: nothing new is handed over, what is in hand is settled in peace.
+    notes: Option<Arc<Notes>>,
+    current: Arc<AtomicBool>,
+    settled: mpsc::UnboundedReceiver<(u64, Settlement)>,
+    tags: Tags<InHand>,
+    /// Retries and parkings on their way. Whether they arrived decides between ack and putting back.
+    moves: FuturesUnordered<BoxFuture<'a, (u64, Result<(), BusError>)>>,
+    counted: u64,
+    progress: bool,
+}
+
+impl<'a> Round<'a> {
+    pub(crate) fn new(pump: &'a Pump, number: u64, channel: Channel, consumer: Consumer) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the prefetch bounds it: one note for each delivery in hand")]
+        let (sender, settled) = mpsc::unbounded_channel();
+        let current = Arc::new(AtomicBool::new(true));
+        Self {
+            pump,
+            number,
+            topic: pump.queue.topic(),
+            name: pump.names.queue(&pump.queue),
+            channel,
+            consumer,
+            notes: Some(Arc::new(Notes { sender, current: current.clone() })),
+            current,
+            settled,
+            tags: Tags::new(),
+            moves: FuturesUnordered::new(),
+            counted: 0,
+            progress: false,
+        }
+    }
+
+    /// Runs to its end, and says whether anything was settled.
+    pub(crate) async fn run(mut self, sender: &mpsc::Sender<Delivery>) -> (bool, Ended) {
+        let mut notes = Vec::with_capacity(SETTLED_AT_ONCE);
+        let ended = loop {
+            let ended = match self.turn(sender, &mut notes).await {
+                None => self.ack().await.err().map(Ended::Lost),
+                ended => ended,
+            };
+            if let Some(ended) = ended {
+                break ended;
+            }
+        };
+        // From here the broker has everything back, and what still waits in the subscription's buffer is left out.
+        self.current.store(false, Ordering::Release);
+        if !matches!(ended, Ended::Lost(_)) {
+            self.close().await;
+        }
+        let counted = self.counted;
+        self.pump.census.change(&self.name, |count| *count = count.saturating_sub(counted));
+        (self.progress, ended)
+    }
+
+    async fn turn(&mut self, sender: &mpsc::Sender<Delivery>, notes: &mut Vec<(u64, Settlement)>) -> Option<Ended> {
+        tokio::select! {
+            taken = self.settled.recv_many(notes, SETTLED_AT_ONCE) => {
+                if taken == 0 {
+                    return Some(Ended::Closed);
+                }
+                if sender.is_closed() {
+                    self.notes = None;
+                }
+                self.settle(notes).await
+            }
+            Some((tag, moved)) = self.moves.next() => self.moved(tag, moved).await,
+            delivery = self.consumer.next(), if self.notes.is_some() => match delivery {
+                Some(Ok(delivery)) => {
+                    self.hand_over(delivery, sender).await;
+                    None
+                }
+                Some(Err(error)) => Some(Ended::Lost(refused(&error))),
+                None => Some(lost("the broker cancelled the consumer")),
+            },
+            () = sender.closed(), if self.notes.is_some() => {
+                // The consumer is not cancelled before what is in hand is settled: another one would become active and
+                // overtake it.
+                self.notes = None;
+                None
+            }
+            () = self.pump.link.over(self.number) => Some(lost("the connection was lost")),
+        }
+    }
+
+    async fn hand_over(&mut self, delivery: lapin::message::Delivery, sender: &mpsc::Sender<Delivery>) {
+        let Some(notes) = self.notes.clone() else { return };
+        let tag = delivery.delivery_tag;
+        let body = Bytes::from(delivery.data);
+        let attempt = properties::attempt(&delivery.properties);
+        let envelope = properties::read(&delivery.properties, self.topic.clone(), body.clone());
+        self.tags.delivered(tag, InHand { properties: delivery.properties, body, attempt });
+        self.counted += 1;
+        self.pump.census.change(&self.name, |count| *count += 1);
+        // When nobody listens any more the delivery is dropped, which puts it back.
+        drop(sender.send(Delivery::new(envelope, attempt, tag, notes)).await);
+    }
+
+    async fn settle(&mut self, notes: &mut Vec<(u64, Settlement)>) -> Option<Ended> {
+        let mut ended = None;
+        for (tag, settlement) in notes.drain(..) {
+            match settlement {
+                Settlement::Ack => self.done(tag),
+                Settlement::Requeue => ended = self.put_back(tag).await.or(ended),
+                Settlement::Retry(pause) => self.retry(tag, pause),
+                Settlement::Park { code, reason } => self.park(tag, code, reason),
+            }
+        }
+        ended
+    }
+
+    const fn is_closing(&self) -> bool {
+        self.notes.is_none()
+    }
+
+    fn done(&mut self, tag: u64) {
+        self.tags.acked(tag);
+        self.progress = true;
+        self.uncount();
+    }
+
+    async fn put_back(&mut self, tag: u64) -> Option<Ended> {
+        if self.is_closing() {
+            // Closing puts back everything that is open, in its order.
+            return None;
+        }
+        if self.pump.queue.is_durable() {
+            return Some(Ended::Again);
+        }
+        // A fan-out queue goes with its last consumer, so its channel must stay; it promises no order.
+        if self.tags.returned(tag) {
+            self.uncount();
+            let options = BasicNackOptions { multiple: false, requeue: true };
+            return self.channel.basic_nack(tag, options).await.err().map(|error| Ended::Lost(refused(&error)));
+        }
+        None
+    }
+
+    fn retry(&mut self, tag: u64, pause: Duration) {
+        let Some(hand) = self.tags.get(tag) else { return };
+        let attempt = hand.attempt.saturating_add(1).to_string();
+        let written = properties::with_headers(&hand.properties, &[(headers::ATTEMPT, attempt)]);
+        let (body, publisher) = (hand.body.clone(), self.pump.publisher.clone());
+        let retry = self.pump.names.retry_queue(&self.pump.queue, pause);
+        self.moves.push(
+            async move {
+                let moved = match (written, retry) {
+                    (Ok(properties), Some(retry)) => publisher.postpone(&retry, properties, body).await,
+                    (Err(error), _) => Err(error),
+                    (_, None) => Err(BusError::Unroutable("a retry queue".to_owned())),
+                };
+                (tag, settle_down(moved).await)
+            }
+            .boxed(),
+        );
+    }
+
+    fn park(&mut self, tag: u64, code: String, reason: String) {
+        let Some(hand) = self.tags.get(tag) else { return };
+        let more = [
+            (headers::ATTEMPT, hand.attempt.to_string()),
+            (headers::PARKED_CODE, code),
+            (headers::PARKED_REASON, reason),
+            (headers::PARKED_FROM, self.pump.queue.to_string()),
+        ];
+        let written = properties::with_headers(&hand.properties, &more);
+        let (body, publisher) = (hand.body.clone(), self.pump.publisher.clone());
+        let (exchange, key) = (self.pump.names.exchange(&Topic::Parked), Topic::Parked.routing_key());
+        self.moves.push(
+            async move {
+                let moved = match written {
+                    Ok(properties) => publisher.forward(exchange, key, properties, body).await,
+                    Err(error) => Err(error),
+                };
+                (tag, settle_down(moved).await)
+            }
+            .boxed(),
+        );
+    }
+
+    async fn moved(&mut self, tag: u64, moved: Result<(), BusError>) -> Option<Ended> {
+        match moved {
+            Ok(()) => {
+                self.done(tag);
+                None
+            }
+            Err(error) => {
+                tracing::warn!(queue = %self.pump.queue, %error, "neither retried nor parked, put back");
+                self.put_back(tag).await
+            }
+        }
+    }
+
+    async fn ack(&mut self) -> Result<(), BusError> {
+        let acks = self.tags.acks();
+        if let Some(tag) = acks.up_to {
+            let options = BasicAckOptions { multiple: true };
+            self.channel.basic_ack(tag, options).await.map_err(|error| refused(&error))?;
+        }
+        for tag in acks.single {
+            self.channel.basic_ack(tag, BasicAckOptions::default()).await.map_err(|error| refused(&error))?;
+        }
+        Ok(())
+    }
+
+    /// The last moves and the last acks, so that what is done does not come back; then the channel, and with it all that
+    /// is open.
+    async fn close(&mut self) {
+        while let Some((tag, moved)) = self.moves.next().await {
+            if moved.is_ok() {
+                self.done(tag);
+            }
+        }
+        while let Ok((tag, settlement)) = self.settled.try_recv() {
+            if settlement == Settlement::Ack {
+                self.done(tag);
+            }
+        }
+        drop(self.ack().await);
+        drop(self.channel.close(200, "round over".into()).await);
+    }
+
+    fn uncount(&mut self) {
+        self.counted = self.counted.saturating_sub(1);
+        self.pump.census.change(&self.name, |count| *count = count.saturating_sub(1));
+    }
+}
+
+fn lost(why: &str) -> Ended {
+    Ended::Lost(BusError::Unavailable(why.to_owned()))
+}
+
+/// A failure is held for a moment, so that putting back and trying again does not spin.
+async fn settle_down(moved: Result<(), BusError>) -> Result<(), BusError> {
+    if moved.is_err() {
+        tokio::time::sleep(PUT_BACK_AFTER).await;
+    }
+    moved
+}

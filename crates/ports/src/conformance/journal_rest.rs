@@ -1,0 +1,215 @@
+//! The promises of [`crate::Journal`]: outbox, events, timers, leases, held receipts, waiting.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use domain::{Conversation, DeliveryState, HeldReceipt, Partition, Receipt, Seat, Stage};
+
+use super::{
+    journal::must_commit,
+    samples::{World, at},
+};
+use crate::{
+    Journal,
+    journal::{Commit, DueTimer, Lookup, TimerChange, TimerKind},
+};
+
+const BOTH: [Partition; 2] = [Partition(0), Partition(1)];
+
+fn ids(rows: &[crate::journal::OutboxRow]) -> Vec<&str> {
+    rows.iter().map(|row| row.outgoing.envelope.id.as_str()).collect()
+}
+
+/// Per partition, across commits, whole envelopes.
+pub async fn the_outbox_keeps_the_order_of_commits(journal: Arc<dyn Journal>) {
+    let world = World::new();
+    let commits = [vec![(0, "a"), (1, "b"), (0, "c")], vec![(1, "d"), (0, "e")]];
+    for outbox in commits {
+        let outbox = outbox.into_iter().map(|(p, id)| world.outgoing(p, id)).collect();
+        must_commit(&journal, Commit { outbox, ..Commit::default() }).await;
+    }
+    let rows = journal.outbox(&BOTH, 100).await.unwrap();
+    assert_eq!(ids(&rows), ["a", "b", "c", "d", "e"]);
+    assert_eq!(rows[1].outgoing, world.outgoing(1, "b"));
+    assert!(rows.is_sorted_by_key(|row| row.sequence));
+    assert_eq!(ids(&journal.outbox(&[Partition(0)], 2).await.unwrap()), ["a", "c"]);
+    assert_eq!(journal.outbox(&[], 10).await.unwrap(), []);
+    assert_eq!(journal.outbox(&[Partition(7)], 10).await.unwrap(), []);
+}
+
+/// Forgotten once published; later rows come after.
+pub async fn relayed_rows_are_gone(journal: Arc<dyn Journal>) {
+    let world = World::new();
+    let outbox = ["a", "b", "c"].map(|id| world.outgoing(0, id)).into();
+    must_commit(&journal, Commit { outbox, ..Commit::default() }).await;
+    let rows = journal.outbox(&BOTH, 2).await.unwrap();
+    let sequences: Vec<i64> = rows.iter().map(|row| row.sequence).collect();
+    journal.relayed(&sequences).await.unwrap();
+    journal.relayed(&sequences).await.unwrap();
+    journal.relayed(&[]).await.unwrap();
+    must_commit(&journal, Commit { outbox: vec![world.outgoing(0, "d")], ..Commit::default() }).await;
+    assert_eq!(ids(&journal.outbox(&BOTH, 10).await.unwrap()), ["c", "d"]);
+}
+
+/// 1, 2, 3... for each organization, in the order given.
+pub async fn events_are_numbered_densely_for_each_organization(journal: Arc<dyn Journal>) {
+    let (one, two) = (World::new(), World::new());
+    let event = |world: &World| world.desk_event(&world.conversation(1));
+    let events = vec![event(&one), event(&two), event(&one)];
+    let numbered = journal.commit(&Commit { events, ..Commit::default() }).await.unwrap();
+    let places: Vec<_> = numbered.iter().map(|event| (event.organization, event.sequence)).collect();
+    assert_eq!(places, [(one.organization, 1), (two.organization, 1), (one.organization, 2)]);
+    assert_eq!(numbered[0].change, event(&one).change);
+    let numbered =
+        journal.commit(&Commit { events: vec![event(&two), event(&one)], ..Commit::default() }).await.unwrap();
+    assert_eq!(numbered.iter().map(|event| event.sequence).collect::<Vec<_>>(), [2, 3]);
+}
+
+/// No number twice, none left out.
+pub async fn events_are_dense_under_concurrent_commits(journal: Arc<dyn Journal>) {
+    let world = World::new();
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let (journal, world) = (journal.clone(), world.clone());
+            tokio::spawn(async move {
+                let events = vec![world.desk_event(&world.conversation(1)); 3];
+                journal.commit(&Commit { events, ..Commit::default() }).await.unwrap()
+            })
+        })
+        .collect();
+    let mut places = BTreeSet::new();
+    for task in tasks {
+        let numbered = task.await.unwrap();
+        assert!(numbered.windows(2).all(|pair| pair[1].sequence == pair[0].sequence + 1), "{numbered:?}");
+        places.extend(numbered.iter().map(|event| event.sequence));
+    }
+    assert_eq!(places, (1..=60).collect());
+}
+
+/// One of each kind for a conversation; it stays until a commit takes it back.
+pub async fn timers_come_due_move_and_are_taken_back(journal: Arc<dyn Journal>) {
+    let world = World::new();
+    let change = |n, kind, due: Option<u64>, p| TimerChange {
+        organization: world.organization,
+        conversation: world.conversation(n).id,
+        kind,
+        due_at: due.map(at),
+        partition: Partition(p),
+    };
+    let due = |n, kind, second| DueTimer {
+        organization: world.organization,
+        conversation: world.conversation(n).id,
+        kind,
+        due_at: at(second),
+    };
+    let set = |timers| Commit { timers, ..Commit::default() };
+    must_commit(
+        &journal,
+        set(vec![
+            change(1, TimerKind::Inactive, Some(10), 0),
+            change(1, TimerKind::Abandon, Some(30), 0),
+            change(2, TimerKind::Inactive, Some(5), 1),
+            change(3, TimerKind::Inactive, Some(1), 0),
+            // Of two changes in one commit the last counts.
+            change(3, TimerKind::Inactive, None, 0),
+        ]),
+    )
+    .await;
+    assert_eq!(journal.due(&BOTH, at(4), 10).await.unwrap(), []);
+    let (first, second) = (due(2, TimerKind::Inactive, 5), due(1, TimerKind::Inactive, 10));
+    assert_eq!(journal.due(&BOTH, at(10), 10).await.unwrap(), [first.clone(), second.clone()]);
+    assert_eq!(journal.due(&BOTH, at(10), 10).await.unwrap().len(), 2, "they stay");
+    assert_eq!(journal.due(&BOTH, at(10), 1).await.unwrap(), [first]);
+    assert_eq!(journal.due(&[Partition(0)], at(10), 10).await.unwrap(), [second]);
+    must_commit(
+        &journal,
+        set(vec![change(1, TimerKind::Inactive, Some(20), 0), change(2, TimerKind::Inactive, None, 1)]),
+    )
+    .await;
+    assert_eq!(journal.due(&BOTH, at(19), 10).await.unwrap(), []);
+    let late = [due(1, TimerKind::Inactive, 20), due(1, TimerKind::Abandon, 30)];
+    assert_eq!(journal.due(&BOTH, at(99), 10).await.unwrap(), late);
+    assert_eq!(journal.due(&[], at(99), 10).await.unwrap(), []);
+}
+
+/// One replica relays a partition at a time.
+pub async fn a_lease_is_exclusive_renewable_and_expires(journal: Arc<dyn Journal>) {
+    let lease = |owner: &'static str, second, wanted: Vec<u16>| {
+        let journal = journal.clone();
+        async move {
+            let wanted: Vec<Partition> = wanted.into_iter().map(Partition).collect();
+            let mut held = journal.lease(&wanted, owner, at(second), 10_000).await.unwrap();
+            held.sort();
+            held.into_iter().map(|partition| partition.0).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(lease("one", 0, vec![0, 1]).await, [0, 1]);
+    assert_eq!(lease("two", 5, vec![0, 1, 2]).await, [2]);
+    assert_eq!(lease("one", 5, vec![0, 2]).await, [0], "0 is renewed until second 15");
+    assert_eq!(lease("two", 10, vec![0, 1, 2]).await, [1, 2], "1 ran out");
+    assert_eq!(lease("two", 15, vec![0]).await, [0]);
+    assert_eq!(lease("one", 16, vec![0, 1, 2]).await, [] as [u16; 0]);
+    assert_eq!(lease("one", 16, vec![]).await, [] as [u16; 0]);
+}
+
+/// A receipt that came too early waits under each of its ids.
+pub async fn held_receipts_are_answered_until_released(journal: Arc<dyn Journal>) {
+    let (world, other) = (World::new(), World::new());
+    let held = |n: u64, ids: &[&str]| HeldReceipt {
+        event: world.event(n),
+        thread: world.thread(1),
+        receipt: Receipt {
+            provider_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            state: DeliveryState::Read,
+            at: at(n),
+            failure: None,
+        },
+        held_at: at(n),
+    };
+    let (first, second) = (held(1, &["gs-1", "wamid.1"]), held(2, &["wamid.1"]));
+    must_commit(&journal, Commit { hold: vec![first.clone(), second.clone()], ..Commit::default() }).await;
+    let ask = |account, ids: &[&str]| Lookup {
+        provider_ids: ids.iter().map(|id| (account, (*id).to_owned())).collect(),
+        ..Lookup::default()
+    };
+    let all = journal.load(&ask(world.account, &["gs-1", "wamid.1"])).await.unwrap();
+    assert_eq!(all.held, [first.clone(), second.clone()]);
+    assert_eq!(journal.load(&ask(world.account, &["gs-1"])).await.unwrap().held, [first]);
+    assert_eq!(journal.load(&ask(other.account, &["gs-1", "wamid.1"])).await.unwrap().held, []);
+    must_commit(&journal, Commit { release: vec![world.event(1)], ..Commit::default() }).await;
+    assert_eq!(journal.load(&ask(world.account, &["gs-1", "wamid.1"])).await.unwrap().held, [second]);
+}
+
+/// What distribution looks at.
+pub async fn waiting_is_oldest_first_with_all_seats(journal: Arc<dyn Journal>) {
+    let (world, other) = (World::new(), World::new());
+    let mut commit = Commit { seats: vec![world.seat(1), world.seat(2)], ..Commit::default() };
+    commit.conversations = vec![
+        world.conversation(3),
+        world.conversation(1),
+        Conversation { queue: world.queue(7), ..world.conversation(2) },
+        Conversation { stage: Stage::Active, agent: Some(world.user(1)), ..world.conversation(4) },
+        Conversation { stage: Stage::Closed, ..world.conversation(5) },
+    ];
+    must_commit(&journal, commit).await;
+    must_commit(&journal, Commit { seats: vec![other.seat(1)], ..Commit::default() }).await;
+    let (waiting, seats) = journal.waiting(world.organization, &[world.queue, world.queue(7)], 10).await.unwrap();
+    let found: Vec<_> = waiting.iter().map(|conversation| conversation.id).collect();
+    assert_eq!(found, [1, 2, 3].map(|n| world.conversation(n).id));
+    let found: BTreeSet<_> = seats.iter().map(|seat: &Seat| seat.user).collect();
+    assert_eq!(found, BTreeSet::from([world.user(1), world.user(2)]));
+    let (waiting, seats) = journal.waiting(world.organization, &[world.queue], 1).await.unwrap();
+    assert_eq!((waiting[0].id, waiting.len(), seats.len()), (world.conversation(1).id, 1, 2));
+    let (waiting, _) = journal.waiting(world.organization, &[], 10).await.unwrap();
+    assert_eq!(waiting, []);
+}
+
+/// By id, of one organization.
+pub async fn contacts_are_found_by_id_in_their_organization(journal: Arc<dyn Journal>) {
+    let (world, other) = (World::new(), World::new());
+    must_commit(&journal, Commit { contacts: vec![world.contact(1)], ..Commit::default() }).await;
+    let id = world.contact(1).id;
+    let found = journal.contact(world.organization, id).await.unwrap().expect("the contact");
+    assert_eq!((found.name, found.version), (world.contact(1).name, 1));
+    assert_eq!(journal.contact(other.organization, id).await.unwrap(), None);
+    assert_eq!(journal.contact(world.organization, world.contact(2).id).await.unwrap(), None);
+}
