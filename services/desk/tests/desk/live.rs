@@ -1,0 +1,222 @@
+use std::time::Duration;
+
+use afluente_desk::Config;
+use domain::{Content, DeskChange, Presence, Stage};
+use futures_util::StreamExt as _;
+use ports::{Views as _, journal::Commit};
+use serde_json::{Value, json};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest as _, protocol::frame::coding::CloseCode},
+};
+
+use crate::harness::{Client, World, Write as _, contact, org, said, until, user};
+
+struct Socket(WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>);
+
+impl Socket {
+    async fn open(client: &Client, cursor: Option<u64>) -> Self {
+        let query = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+        let url = format!("{}/api/v1/events{query}", client.base.replace("http", "ws"));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {}", client.token).parse().unwrap());
+        Self(connect_async(request).await.unwrap().0)
+    }
+
+    /// The next frame that is not a ping.
+    async fn next(&mut self) -> Value {
+        loop {
+            let frame = tokio::time::timeout(Duration::from_secs(20), self.0.next()).await.expect("a frame in time");
+            if let Message::Text(text) = frame.unwrap().unwrap() {
+                let frame: Value = serde_json::from_str(&text).unwrap();
+                if frame["type"] != "ping" {
+                    return frame;
+                }
+            }
+        }
+    }
+
+    /// The next frame of this type.
+    async fn next_of(&mut self, kind: &str) -> Value {
+        loop {
+            let frame = self.next().await;
+            if frame["type"] == kind {
+                return frame;
+            }
+        }
+    }
+
+    async fn closed(&mut self) -> CloseCode {
+        loop {
+            let frame = tokio::time::timeout(Duration::from_secs(20), self.0.next()).await.expect("a frame in time");
+            if let Message::Close(Some(close)) = frame.unwrap().unwrap() {
+                return close.code;
+            }
+        }
+    }
+}
+
+async fn talk(world: &World, conversation: &domain::Conversation, places: std::ops::RangeInclusive<u64>) {
+    for place in places {
+        let message = said(conversation, place, Content::text(format!("mensagem {place}")));
+        let commit = Commit { messages: vec![message.clone()], ..Commit::default() };
+        // Two of three announcements are lost.
+        world.store.write(commit, DeskChange::Message(Box::new(message)), place % 3 == 0).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn x_9_a_page_that_comes_back_misses_none() {
+    let world = World::start().await;
+    let conversation = world.conversation("acme", "sales", "carla").await;
+    let sol = world.signed_in("sol@acme.test").await;
+    let last = 600_u64;
+    let reading = async {
+        let mut cursor = 0;
+        let mut heard = Vec::new();
+        while cursor < last + 1 {
+            let mut socket = Socket::open(&sol, Some(cursor)).await;
+            assert_eq!(socket.next().await, json!({ "type": "hello", "data": { "cursor": cursor } }));
+            // Each connection is lost after a while, without a word.
+            for _ in 0..77 {
+                let event = socket.next().await;
+                cursor = event["sequence"].as_u64().unwrap();
+                heard.push(cursor);
+                if cursor == last + 1 {
+                    break;
+                }
+            }
+        }
+        heard
+    };
+    let (heard, ()) = tokio::join!(reading, talk(&world, &conversation, 1..=last));
+    assert_eq!(heard, (1..=last + 1).collect::<Vec<_>>());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announcement_alone_reaches_the_page() {
+    // Nobody looks into the store by the clock here.
+    let config = Config { poll_millis: 3_600_000, names_millis: 0, ..Config::default() };
+    let world = World::with(config).await;
+    let sol = world.signed_in("sol@acme.test").await;
+    let mut socket = Socket::open(&sol, None).await;
+    socket.next().await;
+    // The first ones may come before the desk listens to the bus; then it finds the hole and reads them.
+    let mut written = 0_u64;
+    let first = loop {
+        written += 1;
+        world.conversation("acme", "sales", &format!("c{written}")).await;
+        if let Ok(event) = tokio::time::timeout(Duration::from_millis(200), socket.next()).await {
+            break event;
+        }
+        assert!(written < 100, "no announcement was heard");
+    };
+    assert_eq!(first["sequence"], 1);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn isolated_each_hears_what_they_may_see() {
+    let world = World::start().await;
+    let (ana, bia, zoe) = (
+        world.signed_in("ana@acme.test").await,
+        world.signed_in("bia@acme.test").await,
+        world.signed_in("zoe@other.test").await,
+    );
+    let (mut hers, mut bias, mut zoes) =
+        (Socket::open(&ana, None).await, Socket::open(&bia, None).await, Socket::open(&zoe, None).await);
+    for socket in [&mut hers, &mut bias, &mut zoes] {
+        assert_eq!(socket.next().await, json!({ "type": "hello", "data": { "cursor": 0 } }));
+    }
+    let sales = world.conversation("acme", "sales", "carla").await;
+    let support = world.conversation("acme", "support", "davi").await;
+    let event = hers.next().await;
+    assert_eq!((&event["type"], &event["data"]["id"]), (&json!("conversation"), &json!(sales.id.to_string())));
+    assert_eq!(event["data"]["contact"]["name"], "carla");
+    assert_eq!(bias.next().await["data"]["id"], json!(support.id.to_string()));
+
+    // Ana hands hers to Bia, who serves another queue: both hear of it, and then Bia alone.
+    ana.online().await;
+    bia.online().await;
+    let path = format!("/conversations/{}", sales.id);
+    assert_eq!(ana.call("POST", &format!("{path}/take"), Some(json!({}))).await.0, 200);
+    assert_eq!(hers.next_of("conversation").await["data"]["agent"]["name"], "ana");
+    let to = json!({ "to": { "type": "agent", "id": user("bia@acme.test").to_string() } });
+    assert_eq!(ana.call("POST", &format!("{path}/transfer"), Some(to)).await.0, 200);
+    assert_eq!(bias.next_of("conversation").await["data"]["agent"]["name"], "bia");
+    let message = said(&sales, 1, Content::text("oi"));
+    let commit = Commit { messages: vec![message.clone()], ..Commit::default() };
+    world.store.write(commit, DeskChange::Message(Box::new(message)), true).await;
+    assert_eq!(bias.next_of("message").await["data"]["content"]["text"], "oi");
+
+    // Taken out of her hand, Bia hears of it one last time, and then nothing of the other queue.
+    let mut gone = world.store.store.conversation(org("acme"), sales.id).await.unwrap().unwrap();
+    (gone.agent, gone.assignment, gone.stage) = (None, None, Stage::Waiting);
+    for _ in 0..2 {
+        let commit = Commit { conversations: vec![gone.clone()], ..Commit::default() };
+        world.store.write(commit, DeskChange::Conversation(Box::new(gone.clone())), true).await;
+        gone.version += 1;
+    }
+    assert_eq!(bias.next_of("conversation").await["data"]["state"], "waiting");
+    let card = contact(&support);
+    let commit = Commit { contacts: vec![card.clone()], ..Commit::default() };
+    world.store.write(commit, DeskChange::Contact(Box::new(card)), true).await;
+    assert_eq!(bia.call("PUT", "/me/presence", Some(json!({ "presence": "paused" }))).await.0, 200);
+    assert_eq!(bias.next().await["data"]["presence"], "paused");
+    assert_eq!(hers.next_of("contact").await["data"]["name"], "davi", "its account begins in her queue");
+
+    // The other organization heard nothing of all this: its first event is its own.
+    world.conversation("other", "sales", "edu").await;
+    let first = zoes.next().await;
+    assert_eq!((&first["sequence"], &first["data"]["contact"]["name"]), (&json!(1), &json!("edu")));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_is_not_kept_resets() {
+    let world = World::start().await;
+    world.conversation("acme", "sales", "carla").await;
+    let sol = world.signed_in("sol@acme.test").await;
+    let mut socket = Socket::open(&sol, Some(4_711)).await;
+    assert_eq!(socket.next().await, json!({ "type": "reset", "data": { "cursor": 1 } }));
+    world.conversation("acme", "sales", "davi").await;
+    assert_eq!(socket.next().await["sequence"], 2);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_ends_with_its_session_and_with_the_process() {
+    let world = World::start().await;
+    let (ana, sol) = (world.signed_in("ana@acme.test").await, world.signed_in("sol@acme.test").await);
+    let (mut hers, mut sols) = (Socket::open(&ana, None).await, Socket::open(&sol, None).await);
+    hers.next().await;
+    sols.next().await;
+    assert_eq!(ana.call("DELETE", "/sessions/current", None).await.0, 204);
+    assert_eq!(hers.closed().await, CloseCode::Policy);
+    let (code, ()) = tokio::join!(sols.closed(), world.stop());
+    assert_eq!(code, CloseCode::Away);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_whose_last_page_is_gone_is_offline_after_a_while() {
+    let config = Config { away_grace_secs: 1, ping_secs: 1, poll_millis: 200, names_millis: 0, ..Config::default() };
+    let world = World::with(config).await;
+    let (ana, bia) = (world.signed_in("ana@acme.test").await, world.signed_in("bia@acme.test").await);
+    let mut page = Socket::open(&ana, None).await;
+    page.next().await;
+    for client in [&ana, &bia] {
+        assert_eq!(client.call("PUT", "/me/presence", Some(json!({ "presence": "online" }))).await.0, 200);
+    }
+    drop(page);
+    let presence = |email: &'static str| {
+        let store = world.store.store.clone();
+        async move {
+            let seats = store.seats(org("acme")).await.unwrap();
+            seats.iter().find(|seat| seat.user == user(email)).unwrap().presence
+        }
+    };
+    until("ana is offline", || async { presence("ana@acme.test").await == Presence::Offline }).await;
+    assert_eq!(presence("bia@acme.test").await, Presence::Online, "she never opened a page");
+    world.stop().await;
+}

@@ -1,0 +1,9 @@
+//! The desk with the real router over the embedded adapters, from outside: HTTP and WebSocket.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod calls;
+mod files;
+mod harness;
+mod live;
+mod pages;
+mod signing_in;
