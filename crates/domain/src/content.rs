@@ -152,6 +152,18 @@ pub struct ContactCard {
     pub organization: Option<String>,
 }
 
+impl ContactCard {
+    /// The id of the contact that this card becomes when it is saved (CH-14). The same card saved again, by whomever,
+    /// is the same contact of the organization.
+    pub fn contact_id(&self, organization: crate::OrganizationId) -> crate::ContactId {
+        let digits = |text: &String| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let phone = self.phones.first().map(digits).unwrap_or_default();
+        let email = self.emails.first().map(|text| text.trim().to_lowercase()).unwrap_or_default();
+        let name = if phone.is_empty() && email.is_empty() { self.name.trim() } else { "" };
+        crate::ContactId::derive(&["card", &organization.to_string(), &phone, &email, name])
+    }
+}
+
 impl Content {
     /// Text content.
     pub fn text(text: impl Into<String>) -> Self {

@@ -24,6 +24,14 @@ pub struct Inbound {
     pub body: InboundBody,
 }
 
+impl Inbound {
+    /// When the contact did it, as far as we believe: the provider's clock, but never later than our acceptance.
+    /// Windows and conversations go by this one time, so that the gate can compare the router's evidence with its own.
+    pub fn wrote_at(&self) -> Timestamp {
+        self.at.min(self.received_at)
+    }
+}
+
 /// The kinds of [`Inbound`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

@@ -31,6 +31,10 @@ pub fn parts(content: &Content, can: &Capabilities) -> Result<Vec<Content>, Unpl
             });
             Ok(texts(&lines.collect::<Vec<_>>().join("\n"), can))
         }
+        // One card per part: most providers take a single card in a message.
+        Content::Contacts { cards } if cards.len() > 1 => {
+            Ok(cards.iter().map(|card| Content::Contacts { cards: vec![card.clone()] }).collect())
+        }
         Content::Choices { text, options } => {
             let fits = can.choices.as_ref().is_some_and(|limit| {
                 options.len() <= usize::from(limit.max)

@@ -1,0 +1,171 @@
+//! The WhatsApp envelope: `entry[].changes[].value` with messages, statuses and preferences. Gupshup passes it through
+//! and adds `gs_id`; the additions are read here, since where they are missing they change nothing.
+
+use channel_kit::{Arrival, Arrived, Malformed};
+use domain::{
+    Address, Code, ConsentChange, Content, DeliveryState, Failure, InboundMessage, Profile, Receipt, Timestamp,
+};
+use serde_json::Value;
+
+use crate::fields::{address, contacts, first_text, items, location, media_kind, pending, text, time};
+
+/// Whether a body is of this shape.
+pub fn is_envelope(body: &Value) -> bool {
+    body.get("entry").is_some_and(Value::is_array)
+}
+
+/// What an envelope says, in its order. Fields other than messages and preferences say nothing to us. `code_of` names
+/// the errors: those who pass Meta's envelope on have codes of their own.
+///
+/// # Errors
+/// When a message or status has no id or nobody at its far end.
+pub fn arrivals(body: &Value, code_of: fn(u64) -> Code) -> Result<Vec<Arrival>, Malformed> {
+    let mut arrivals = Vec::new();
+    for value in items(body, "/entry").flat_map(|entry| items(entry, "/changes")).filter_map(|c| c.get("value")) {
+        for item in items(value, "/messages") {
+            arrivals.push(message(value, item)?);
+        }
+        for item in items(value, "/statuses") {
+            arrivals.extend(status(item, code_of)?);
+        }
+        arrivals.extend(items(value, "/user_preferences").filter_map(|item| preference(item, None)));
+    }
+    Ok(arrivals)
+}
+
+/// The contact stopped or resumed marketing messages in the app. `at` stands in for a missing time.
+pub fn preference(item: &Value, at: Option<Timestamp>) -> Option<Arrival> {
+    let who = first_text(item, &["/wa_id", "/user_id", "/userid"])?;
+    let value = text(item, "/value")?;
+    let granted = match value.as_str() {
+        "stop" => false,
+        "resume" | "signup" => true,
+        _ => return None,
+    };
+    let at = time(item, "/timestamp").or(at);
+    let evidence = format!("user_preferences {}: {value}", text(item, "/category").unwrap_or_default());
+    Some(consent(&who, at, granted, evidence))
+}
+
+/// A change of consent that the provider reports.
+pub fn consent(who: &str, at: Option<Timestamp>, granted: bool, evidence: String) -> Arrival {
+    let who = address(who);
+    Arrival {
+        key: format!("consent:{who}:{}:{granted}", at.map_or(0, Timestamp::millis)),
+        address: Address::new(who),
+        at,
+        what: Arrived::Consent(ConsentChange { granted, source: "provider_event".to_owned(), evidence }),
+    }
+}
+
+fn message(value: &Value, item: &Value) -> Result<Arrival, Malformed> {
+    let id = text(item, "/id").ok_or_else(|| Malformed("a message without an id".to_owned()))?;
+    // A contact with a user name may come without a telephone number: then the business-scoped id is the address.
+    let who = first_text(item, &["/from", "/from_user_id"])
+        .ok_or_else(|| Malformed("a message without a sender".to_owned()))?;
+    let known = |contact: &&Value| {
+        ["/wa_id", "/user_id"].iter().any(|field| text(contact, field).is_some_and(|id| address(&id) == address(&who)))
+    };
+    let contact = items(value, "/contacts").find(known).or_else(|| items(value, "/contacts").next());
+    let digits = address(&who);
+    let profile = Profile {
+        name: contact.and_then(|contact| text(contact, "/profile/name")),
+        email: None,
+        phone: digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("+{digits}")),
+        username: contact.and_then(|contact| text(contact, "/profile/username")),
+    };
+    let reply_to = first_text(item, &["/context/gs_id", "/context/gsId", "/context/id"]);
+    let what = InboundMessage { provider_id: id.clone(), content: content(item), profile, reply_to };
+    Ok(Arrival {
+        key: format!("message:{id}"),
+        address: Address::new(digits),
+        at: time(item, "/timestamp"),
+        what: Arrived::Message(what),
+    })
+}
+
+fn content(item: &Value) -> Content {
+    let kind = text(item, "/type").unwrap_or_else(|| "unknown".to_owned());
+    let body = item.get(&kind).unwrap_or(&Value::Null);
+    let said = match kind.as_str() {
+        "text" => text(body, "/body").map(Content::text),
+        "location" => location(body),
+        "contacts" => contacts(item, "/contacts"),
+        "button" => text(body, "/text").map(|label| Content::Choice { label, payload: text(body, "/payload") }),
+        "interactive" => return interactive(body),
+        _ => media_kind(&kind).and_then(|media| {
+            // Where the link is not given, the id is all there is; who cannot resolve it says that it is lost.
+            let reference = text(body, "/url").or_else(|| text(body, "/id").map(|id| format!("media:{id}")))?;
+            Some(pending(media, body, reference))
+        }),
+    };
+    said.unwrap_or_else(|| Content::Unsupported { kind: text(item, "/unsupported/type").unwrap_or(kind) })
+}
+
+fn interactive(body: &Value) -> Content {
+    let kind = text(body, "/type").unwrap_or_else(|| "interactive".to_owned());
+    let reply = body.get(&kind).unwrap_or(&Value::Null);
+    match (kind.as_str(), text(reply, "/title")) {
+        ("button_reply" | "list_reply", Some(label)) => {
+            // Gupshup wraps its own two ids into a JSON string here.
+            let wrapped = text(reply, "/id").and_then(|id| serde_json::from_str::<Value>(&id).ok());
+            let payload = wrapped.and_then(|ids| text(&ids, "/postbackText")).or_else(|| text(reply, "/id"));
+            Content::Choice { label, payload }
+        }
+        _ => Content::Unsupported { kind },
+    }
+}
+
+fn status(item: &Value, code_of: fn(u64) -> Code) -> Result<Vec<Arrival>, Malformed> {
+    let state = match text(item, "/status").as_deref() {
+        Some("enqueued" | "accepted") => DeliveryState::Accepted,
+        Some("sent") => DeliveryState::Sent,
+        Some("delivered") => DeliveryState::Delivered,
+        Some("read" | "played") => DeliveryState::Read,
+        Some("failed") => DeliveryState::Failed,
+        _ => return Ok(Vec::new()),
+    };
+    let ids: Vec<String> = ["/gs_id", "/id"].iter().filter_map(|field| text(item, field)).collect();
+    let who = first_text(item, &["/recipient_id", "/recipient_user_id"])
+        .ok_or_else(|| Malformed("a status without a recipient".to_owned()))?;
+    let error = item.pointer("/errors/0").unwrap_or(&Value::Null);
+    let failure = (state == DeliveryState::Failed).then(|| {
+        failure(text(error, "/code"), first_text(error, &["/error_data/details", "/message", "/title"]), code_of)
+    });
+    receipt(ids, &who, state, time(item, "/timestamp"), failure)
+}
+
+/// A failure in the provider's words and ours.
+pub fn failure(provider_code: Option<String>, reason: Option<String>, code_of: fn(u64) -> Code) -> Failure {
+    let number = provider_code.as_deref().and_then(|code| code.parse().ok()).unwrap_or(0);
+    Failure { code: code_of(number), provider_code, reason }
+}
+
+/// A receipt; when it says that the contact opted out, that is a change of consent besides.
+///
+/// # Errors
+/// When there is no id to match it by.
+pub fn receipt(
+    ids: Vec<String>,
+    who: &str,
+    state: DeliveryState,
+    at: Option<Timestamp>,
+    failure: Option<Failure>,
+) -> Result<Vec<Arrival>, Malformed> {
+    let id = ids.first().ok_or_else(|| Malformed("a receipt without an id".to_owned()))?;
+    let name = match state {
+        DeliveryState::Accepted => "accepted",
+        DeliveryState::Sent => "sent",
+        DeliveryState::Delivered => "delivered",
+        DeliveryState::Read => "read",
+        _ => "failed",
+    };
+    let opted_out = failure.as_ref().filter(|failure| failure.code == domain::error::codes::OPTED_OUT).map(|failure| {
+        let code = failure.provider_code.as_deref().unwrap_or_default();
+        consent(who, at, false, format!("a message to them failed with {code}"))
+    });
+    let key = format!("receipt:{id}:{name}");
+    let at_or_zero = at.unwrap_or_default();
+    let what = Arrived::Receipt(Receipt { provider_ids: ids, state, at: at_or_zero, failure });
+    Ok(std::iter::once(Arrival { key, address: Address::new(address(who)), at, what }).chain(opted_out).collect())
+}

@@ -1,0 +1,282 @@
+//! Tables: Gupshup's calls and what arrives, parts and the requests and outcomes that they make.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use afluente_whatsapp::Whatsapp;
+use async_trait::async_trait;
+use bytes::Bytes;
+use channel_kit::{
+    Arrival, Arrived, ChannelType, FetchError, Ingress, MediaHandle, OpenAccount, Part, WebhookRequest,
+    http::{AccountHttp, Exchange, NoAnswer, ProviderRequest, ProviderResponse, RequestBody},
+    testing::battery,
+};
+use domain::{Account, AccountId, Address, Content, Media, OrganizationId, Outcome, QueueId, Secret};
+use serde_json::{Value, json};
+
+const INBOUND: &str = include_str!("../testdata/inbound.json");
+const OUTBOUND: &str = include_str!("../testdata/outbound.json");
+
+fn account() -> Account {
+    let settings = [("app_name", "LojaDemo"), ("source", "+5511900000000"), ("base_url", "https://gupshup.test/")];
+    let secrets = [("api_key", "key-of-the-tests"), ("webhook_secret", "hook-secret-1")];
+    Account {
+        id: AccountId::derive(&["a"]),
+        organization: OrganizationId::derive(&["o"]),
+        channel: "whatsapp".parse().unwrap(),
+        name: "demo-whatsapp".into(),
+        label: "Demo".into(),
+        queue: QueueId::derive(&["q"]),
+        settings: settings.map(|(key, value)| (key.into(), value.into())).into(),
+        secrets: secrets.map(|(key, value)| (key.into(), Secret::new(value))).into(),
+        active: true,
+    }
+}
+
+fn open() -> OpenAccount {
+    Whatsapp.open(&account()).unwrap()
+}
+
+fn call(body: impl Into<Bytes>, header: Option<&str>) -> WebhookRequest {
+    let headers = header.map(|value| ("authorization".to_owned(), value.to_owned())).into_iter().collect();
+    WebhookRequest { headers, query: BTreeMap::new(), body: body.into() }
+}
+
+fn shown(arrival: &Arrival) -> Value {
+    let (kind, what) = match &arrival.what {
+        Arrived::Message(message) => ("message", json!(message)),
+        Arrived::Receipt(receipt) => ("receipt", json!(receipt)),
+        Arrived::Consent(change) => ("consent", json!(change)),
+    };
+    json!({"key": arrival.key, "address": arrival.address.as_str(), "at": arrival.at, kind: what})
+}
+
+/// Answers every request alike and keeps them.
+struct Table {
+    answer: Result<ProviderResponse, NoAnswer>,
+    asked: Mutex<Vec<ProviderRequest>>,
+}
+
+#[async_trait]
+impl Exchange for Table {
+    async fn exchange(&self, request: ProviderRequest) -> Result<ProviderResponse, NoAnswer> {
+        self.asked.lock().unwrap().push(request);
+        self.answer.clone()
+    }
+}
+
+fn table(answer: Result<ProviderResponse, NoAnswer>) -> (Arc<Table>, AccountHttp) {
+    let table = Arc::new(Table { answer, asked: Mutex::default() });
+    (table.clone(), AccountHttp::new(table))
+}
+
+fn answer(status: u16, body: &str) -> ProviderResponse {
+    ProviderResponse { status, retry_after: None, content_type: None, body: Bytes::from(body.to_owned()) }
+}
+
+fn part(content: Content, reply_to: Option<&str>) -> Part {
+    let media = matches!(content, Content::Media(_))
+        .then(|| MediaHandle { url: "https://media.test/1".into(), bytes: Bytes::from_static(b"bytes") });
+    let address = Address::new("5511999990000");
+    Part { key: "msg_1/0".into(), address, content, media, reply_to: reply_to.map(Into::into) }
+}
+
+#[test]
+fn ch_1_ch_11_ch_12_ch_13_ch_14_ch_15_ses_5_each_call_arrives_as_the_table_says() {
+    let Ingress::Webhook(hook) = open().ingress else { panic!("not a webhook") };
+    for case in serde_json::from_str::<Vec<Value>>(INBOUND).unwrap() {
+        let name = case["case"].as_str().unwrap();
+        let arrivals = hook.translate(&call(case["body"].to_string(), None));
+        match case.get("malformed") {
+            Some(reason) => assert_eq!(json!(arrivals.unwrap_err().0), *reason, "{name}"),
+            None => {
+                let arrived: Vec<_> = arrivals.unwrap().iter().map(shown).collect();
+                assert_eq!(json!(arrived), case["arrives"], "{name}: {:#}", json!(arrived));
+            }
+        }
+    }
+}
+
+#[test]
+fn ch_1_a_call_needs_the_secret() {
+    let Ingress::Webhook(hook) = open().ingress else { panic!("not a webhook") };
+    assert_eq!(hook.secret_header(), "authorization");
+    for good in ["Bearer hook-secret-1", "hook-secret-1"] {
+        assert!(hook.verify(&call("{}", Some(good))).is_some(), "{good}");
+    }
+    for bad in [
+        None,
+        Some(""),
+        Some("Bearer "),
+        Some("Bearer hook-secret-2"),
+        Some("hook-secret-1x"),
+        Some("Basic hook-secret-1"),
+    ] {
+        assert!(hook.verify(&call("{}", bad)).is_none(), "{bad:?}");
+    }
+}
+
+#[test]
+fn ch_1_a_body_that_is_no_envelope_is_malformed() {
+    let Ingress::Webhook(hook) = open().ingress else { panic!("not a webhook") };
+    for body in ["", "{", "[]", "{}", "42", r#"{"type":"message"}"#] {
+        assert!(hook.translate(&call(body, None)).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn ch_1_a_missing_setting_is_named() {
+    for key in ["app_name", "source", "api_key", "webhook_secret"] {
+        let mut account = account();
+        account.settings.remove(key);
+        account.secrets.remove(key);
+        assert_eq!(Whatsapp.open(&account).err().unwrap().key, key);
+    }
+    let mut account = account();
+    account.settings.insert("source".into(), "our number".into());
+    assert_eq!(Whatsapp.open(&account).err().unwrap().key, "source");
+}
+
+#[tokio::test]
+async fn ch_1_ch_13_each_part_makes_the_request_of_the_table() {
+    for case in serde_json::from_str::<Vec<Value>>(OUTBOUND).unwrap() {
+        let name = case["case"].as_str().unwrap();
+        let (seen, http) = table(Ok(answer(202, r#"{"status":"submitted","messageId":"gs-1"}"#)));
+        let part = part(serde_json::from_value(case["content"].clone()).unwrap(), case["reply_to"].as_str());
+        let outcome = open().outbound.send(&part, &http).await;
+        assert_eq!(outcome, Outcome::Accepted { provider_ids: vec!["gs-1".into()] }, "{name}");
+        let asked = seen.asked.lock().unwrap();
+        let [request] = asked.as_slice() else { panic!("{name}: {} requests", asked.len()) };
+        assert_eq!(request.url, format!("https://gupshup.test{}", case["path"].as_str().unwrap()), "{name}");
+        assert_eq!(request.headers, [("apikey", "key-of-the-tests".to_owned())], "{name}");
+        let RequestBody::Form(form) = &request.body else { panic!("{name}: not a form") };
+        let form: BTreeMap<_, _> = form.iter().cloned().collect();
+        let fixed = [("channel", "whatsapp"), ("source", "5511900000000"), ("src.name", "LojaDemo")];
+        for (field, value) in fixed.into_iter().chain([("destination", "5511999990000")]) {
+            assert_eq!(form[field], value, "{name}");
+        }
+        let field = if case["path"].as_str().unwrap().contains("template") { "template" } else { "message" };
+        let said: Value = serde_json::from_str(&form[field]).unwrap();
+        assert_eq!(said, case["says"], "{name}: {said:#}");
+    }
+}
+
+#[tokio::test]
+async fn ch_12_every_answer_has_its_outcome() {
+    let error = |message: &str| format!(r#"{{"status":"error","message":"{message}"}}"#);
+    let cases: [(u16, String, &str); 16] = [
+        (200, r#"{"status":"success","messageId":"gs-1"}"#.into(), "accepted"),
+        (200, error("no"), "rejected"),
+        (200, "<html>".into(), "in_doubt"),
+        (400, error("Invalid Destination"), "rejected"),
+        (400, error("Invalid App Details"), "misconfigured"),
+        (401, error("Authentication Failed"), "misconfigured"),
+        (404, String::new(), "misconfigured"),
+        (408, String::new(), "in_doubt"),
+        (413, String::new(), "rejected"),
+        (429, error("Too Many Requests"), "throttled"),
+        (500, error("Internal"), "unavailable"),
+        (503, String::new(), "unavailable"),
+        (502, error("upstream"), "unavailable"),
+        (502, "<html>".into(), "in_doubt"),
+        (504, String::new(), "in_doubt"),
+        (301, String::new(), "rejected"),
+    ];
+    for (status, body, expected) in cases {
+        let (_, http) = table(Ok(answer(status, &body)));
+        let outcome = json!(open().outbound.send(&part(Content::text("oi"), None), &http).await);
+        assert_eq!(outcome["outcome"], expected, "{status} {body}");
+    }
+    for (lost, expected) in [
+        (NoAnswer::NotSent("refused".into()), "unavailable"),
+        (NoAnswer::Unknown("late".into()), "in_doubt"),
+        (NoAnswer::TooLarge(9), "in_doubt"),
+    ] {
+        let (_, http) = table(Err(lost));
+        let outcome = json!(open().outbound.send(&part(Content::text("oi"), None), &http).await);
+        assert_eq!(outcome["outcome"], expected);
+    }
+}
+
+#[tokio::test]
+async fn ch_1_retry_after_reaches_the_kit() {
+    let after = Some(std::time::Duration::from_secs(7));
+    let (_, http) = table(Ok(ProviderResponse { retry_after: after, ..answer(429, "{}") }));
+    let outcome = open().outbound.send(&part(Content::text("oi"), None), &http).await;
+    assert_eq!(outcome, Outcome::Throttled { after });
+}
+
+#[tokio::test]
+async fn ch_13_media_is_fetched_by_its_link() {
+    let pending = |reference: &str| -> Media {
+        serde_json::from_value(json!({
+            "kind": "image", "mime": "image/jpeg", "name": null, "caption": null, "size": null,
+            "source": {"state": "pending", "reference": reference, "expires_at": null},
+        }))
+        .unwrap()
+    };
+    let fetch = open().media.unwrap();
+    let (seen, http) = table(Ok(answer(200, "bytes")));
+    let fetched = fetch.fetch(&pending("https://files.test/1"), &http).await.unwrap();
+    assert_eq!(fetched.bytes.as_ref(), b"bytes");
+    assert_eq!(seen.asked.lock().unwrap()[0].url, "https://files.test/1");
+    for (status, lost) in [(404, Some("not_found")), (410, Some("expired")), (500, None)] {
+        let (_, http) = table(Ok(answer(status, "")));
+        match fetch.fetch(&pending("https://files.test/1"), &http).await.unwrap_err() {
+            FetchError::Lost(reason) => assert_eq!(Some(reason.as_str()), lost),
+            FetchError::Unavailable(_) => assert_eq!(lost, None),
+        }
+    }
+    let (seen, http) = table(Ok(answer(200, "")));
+    assert!(matches!(fetch.fetch(&pending("media:123"), &http).await, Err(FetchError::Lost(_))));
+    assert!(seen.asked.lock().unwrap().is_empty());
+}
+
+fn genuine(body: &Value) -> Bytes {
+    Bytes::from(body.to_string())
+}
+
+fn message(number: u32) -> Bytes {
+    genuine(
+        &json!({"app": "LojaDemo", "timestamp": 1_718_003_620_000_i64, "version": 2, "type": "message", "payload": {
+            "id": format!("wamid.{number}"), "source": "5511999990000", "type": "text",
+            "payload": {"text": format!("number {number}")}, "sender": {"phone": "5511999990000", "name": "Ana"},
+        }}),
+    )
+}
+
+fn receipt(state: &str) -> Bytes {
+    genuine(&json!({"app": "LojaDemo", "timestamp": 1_718_003_620_000_i64, "version": 2, "type": "message-event",
+        "payload": {"id": "wamid.OUT", "gsId": "gs-1", "type": state, "destination": "5511999990000", "payload": {"ts": 1_718_003_620}}}))
+}
+
+#[tokio::test]
+async fn ch_1_battery_of_the_way_in() {
+    battery::webhook(battery::WebhookFixture {
+        kind: Arc::new(Whatsapp),
+        account: account(),
+        headers: vec![("authorization".into(), "Bearer hook-secret-1".into())],
+        messages: (1..5).map(message).collect(),
+        receipts: ["sent", "delivered", "read"].map(receipt).into(),
+        malformed: Bytes::from_static(b"{\"type\":"),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ch_1_battery_of_the_way_out() {
+    let after = Some(std::time::Duration::from_secs(1));
+    battery::sends(battery::SendFixture {
+        kind: Arc::new(Whatsapp),
+        account: account(),
+        address: Address::new("5511999990000"),
+        accepted: answer(202, r#"{"status":"submitted","messageId":"gs-1"}"#),
+        rejected: answer(400, r#"{"status":"error","message":"Invalid Destination"}"#),
+        throttled: ProviderResponse { retry_after: after, ..answer(429, "{}") },
+        revoked: answer(401, r#"{"status":"error","message":"Authentication Failed"}"#),
+    })
+    .await;
+}
