@@ -1,0 +1,151 @@
+//! Answers a lookup: one round of queries side by side, then the conversations of the messages that were found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{AccountId, ConversationId};
+use ports::{
+    StoreError,
+    journal::{Lookup, Snapshot},
+};
+use sea_orm::Value;
+
+use crate::{
+    SqlStore, rows,
+    rows::{provider_key, thread_key},
+    statement::{Row, printed},
+};
+
+pub(super) async fn load(store: &SqlStore, lookup: &Lookup) -> Result<Snapshot, StoreError> {
+    let keys = lookup.provider_ids.iter().map(|pair| (provider_key(pair.0, &pair.1), pair)).collect();
+    let found = Found::read(store, lookup, &keys).await?;
+    let mut snapshot = found.snapshot(lookup, &keys)?;
+    conversations(store, lookup, &mut snapshot).await?;
+    Ok(snapshot)
+}
+
+/// Provider ids by their keys in the store.
+type Keys<'a> = BTreeMap<String, &'a (AccountId, String)>;
+
+/// What the first round found.
+struct Found {
+    processed: Vec<Row>,
+    open: Vec<Row>,
+    contacts: Vec<Row>,
+    by_id: Vec<Row>,
+    by_provider_id: Vec<Row>,
+    by_cause: Vec<Row>,
+    held: Vec<Row>,
+    seats: Vec<Row>,
+}
+
+impl Found {
+    async fn read(store: &SqlStore, lookup: &Lookup, keys: &Keys<'_>) -> Result<Self, StoreError> {
+        let threads: Vec<Value> = lookup.threads.iter().map(|thread| thread_key(thread).into()).collect();
+        let provider_keys: Vec<Value> = keys.keys().map(|key| key.clone().into()).collect();
+        let messages = lookup.messages.iter().map(|(_, id)| printed(id));
+        let seats = lookup.seats.iter().map(|(_, user)| printed(user));
+        let open = "SELECT * FROM conversations WHERE thread IN ({in}) AND stage <> 'closed'";
+        let by_provider_id = "SELECT p.provider_key, m.* FROM provider_ids p JOIN messages m ON m.id = p.message
+                              WHERE p.provider_key IN ({in})";
+        let (processed, open, contacts, by_id, by_provider_id, by_cause, held, seats) = tokio::try_join!(
+            store.read_in("SELECT event FROM processed WHERE event IN ({in})", &[], lookup.events.iter().map(printed)),
+            store.read_in(open, &[], threads.clone()),
+            store.read_in("SELECT * FROM contacts WHERE thread IN ({in})", &[], threads),
+            store.read_in("SELECT * FROM messages WHERE id IN ({in})", &[], messages),
+            store.read_in(by_provider_id, &[], provider_keys.clone()),
+            store.read_in("SELECT * FROM messages WHERE cause IN ({in})", &[], lookup.caused.iter().map(printed)),
+            store.read_in("SELECT held FROM held_receipts WHERE provider_key IN ({in})", &[], provider_keys),
+            store.read_in("SELECT * FROM seats WHERE user_id IN ({in})", &[], seats),
+        )?;
+        Ok(Self { processed, open, contacts, by_id, by_provider_id, by_cause, held, seats })
+    }
+
+    fn snapshot(&self, lookup: &Lookup, keys: &Keys<'_>) -> Result<Snapshot, StoreError> {
+        let mut snapshot = Snapshot::default();
+        for row in &self.processed {
+            snapshot.processed.insert(row.parsed("event")?);
+        }
+        for row in &self.open {
+            let conversation = rows::conversation(row)?;
+            snapshot.open.insert(conversation.thread.clone(), conversation.id);
+            snapshot.conversations.insert(conversation.id, conversation);
+        }
+        for row in &self.contacts {
+            note_contact(&mut snapshot, row)?;
+        }
+        for row in &self.by_id {
+            let message = rows::message(row)?;
+            if lookup.messages.contains(&(message.organization, message.id)) {
+                snapshot.messages.insert(message.id, message);
+            }
+        }
+        for row in &self.by_provider_id {
+            let message = rows::message(row)?;
+            if let Some(pair) = keys.get(&row.text("provider_key")?) {
+                snapshot.by_provider_id.insert((*pair).clone(), message.id);
+            }
+            snapshot.messages.insert(message.id, message);
+        }
+        for row in &self.by_cause {
+            let message = rows::message(row)?;
+            snapshot.by_cause.insert(message.cause, message.id);
+            snapshot.messages.insert(message.id, message);
+        }
+        note_held(&mut snapshot, &self.held)?;
+        for row in &self.seats {
+            let seat = rows::seat(row)?;
+            if lookup.seats.contains(&(seat.organization, seat.user)) {
+                snapshot.seats.insert((seat.organization, seat.user), seat);
+            }
+        }
+        Ok(snapshot)
+    }
+}
+
+/// A thread's contact is the one that was there first; later ones were saved from cards.
+fn note_contact(snapshot: &mut Snapshot, row: &Row) -> Result<(), StoreError> {
+    let contact = rows::contact(row)?;
+    let older = snapshot
+        .contacts
+        .get(&contact.thread)
+        .is_none_or(|known| (contact.created_at, contact.id) < (known.created_at, known.id));
+    if older {
+        snapshot.contacts.insert(contact.thread.clone(), contact);
+    }
+    Ok(())
+}
+
+/// A receipt that is held under several provider ids is answered once.
+fn note_held(snapshot: &mut Snapshot, held: &[Row]) -> Result<(), StoreError> {
+    let mut seen = BTreeSet::new();
+    for row in held {
+        let receipt: domain::HeldReceipt = row.json("held")?;
+        if seen.insert(receipt.event) {
+            snapshot.held.push(receipt);
+        }
+    }
+    snapshot.held.sort_by_key(|receipt| (receipt.held_at, receipt.event));
+    Ok(())
+}
+
+async fn conversations(store: &SqlStore, lookup: &Lookup, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+    let of_messages: BTreeSet<_> =
+        snapshot.messages.values().map(|message| (message.organization, message.conversation)).collect();
+    let wanted: BTreeSet<ConversationId> = lookup
+        .conversations
+        .iter()
+        .chain(&of_messages)
+        .map(|(_, id)| *id)
+        .filter(|id| !snapshot.conversations.contains_key(id))
+        .collect();
+    let found =
+        store.read_in("SELECT * FROM conversations WHERE id IN ({in})", &[], wanted.iter().map(printed)).await?;
+    for row in &found {
+        let conversation = rows::conversation(row)?;
+        let place = (conversation.organization(), conversation.id);
+        if lookup.conversations.contains(&place) || of_messages.contains(&place) {
+            snapshot.conversations.insert(conversation.id, conversation);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The router's store.
+
+mod commit;
+mod load;
+mod outbox;
+
+use async_trait::async_trait;
+use domain::{Contact, ContactId, Conversation, DeskEvent, OrganizationId, Partition, QueueId, Seat, Timestamp};
+use ports::{
+    Journal, StoreError,
+    journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Snapshot},
+};
+
+use crate::{
+    SqlStore, rows,
+    statement::{Sql, printed},
+};
+
+#[async_trait]
+impl Journal for SqlStore {
+    async fn load(&self, lookup: &Lookup) -> Result<Snapshot, StoreError> {
+        load::load(self, lookup).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Vec<DeskEvent>, CommitError> {
+        commit::commit(self, commit).await
+    }
+
+    async fn outbox(&self, partitions: &[Partition], limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        outbox::read(self, partitions, limit).await
+    }
+
+    async fn relayed(&self, sequences: &[i64]) -> Result<(), StoreError> {
+        outbox::forget(self, sequences).await
+    }
+
+    async fn due(&self, partitions: &[Partition], now: Timestamp, limit: u32) -> Result<Vec<DueTimer>, StoreError> {
+        outbox::due(self, partitions, now, limit).await
+    }
+
+    async fn lease(
+        &self,
+        wanted: &[Partition],
+        owner: &str,
+        now: Timestamp,
+        ttl_millis: u32,
+    ) -> Result<Vec<Partition>, StoreError> {
+        outbox::lease(self, wanted, owner, now, ttl_millis).await
+    }
+
+    async fn waiting(
+        &self,
+        organization: OrganizationId,
+        queues: &[QueueId],
+        limit: u32,
+    ) -> Result<(Vec<Conversation>, Vec<Seat>), StoreError> {
+        let mut sql = Sql::new("SELECT * FROM conversations WHERE organization = ");
+        sql.bind(organization.to_string()).push(" AND stage = 'waiting' AND queue IN ");
+        sql.bind_list(queues.iter().map(printed));
+        sql.push(" ORDER BY waiting_since, id LIMIT ").bind(i64::from(limit));
+        let waiting = self.read_statement(sql.into_statement(self.backend())).await?;
+        let waiting = waiting.iter().map(rows::conversation).collect::<Result<_, _>>()?;
+        Ok((waiting, self.seats_of(organization).await?))
+    }
+
+    async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError> {
+        let row = self
+            .read_one(
+                "SELECT * FROM contacts WHERE id = $1 AND organization = $2",
+                vec![printed(id), printed(organization)],
+            )
+            .await?;
+        row.as_ref().map(rows::contact).transpose()
+    }
+}
+
+impl SqlStore {
+    pub(crate) async fn seats_of(&self, organization: OrganizationId) -> Result<Vec<Seat>, StoreError> {
+        let seats = self
+            .read("SELECT * FROM seats WHERE organization = $1 ORDER BY user_id", vec![printed(organization)])
+            .await?;
+        seats.iter().map(rows::seat).collect()
+    }
+}

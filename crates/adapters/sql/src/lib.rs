@@ -1,0 +1,28 @@
+//! The SQL store: one adapter for PostgreSQL and SQLite, from the same statements and migrations.
+//!
+//! It implements every port that keeps the truth ([`ports::Journal`], [`ports::Views`], [`ports::Ledger`],
+//! [`ports::Consents`], [`ports::Cursors`], [`ports::Leases`], [`ports::Mailboxes`], [`ports::Directory`],
+//! [`ports::SignIns`], [`ports::Parking`]) and, for the embedded mesh, [`ports::Windows`]. It is not a broker, and it
+//! decides nothing: constraints and versions in the tables guard what callers rely on.
+//!
+//! Read `schema.rs` first, then `journal/commit.rs`. `statement.rs` has the few forms in which SQL is spoken here.
+
+mod consents;
+mod directory;
+mod gate;
+mod journal;
+mod keeping;
+mod ledger;
+mod mailboxes;
+mod migrate;
+mod open;
+mod parking;
+mod rows;
+mod schema;
+mod small;
+mod statement;
+mod views;
+
+pub use migrate::SCHEMA_VERSION;
+pub use open::{OpenError, SqlStore, SqliteOptions, Synchronous, Writing};
+pub use statement::{Table, execute_in, failure, insert_rows, select_in};

@@ -1,0 +1,312 @@
+//! Opening a store: pools, the write gate, readiness.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use ports::StoreError;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement,
+    TransactionOptions, TransactionTrait, Value,
+    sqlx::{
+        self,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
+};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::{
+    gate::{Gate, immediate},
+    migrate::migrate,
+    statement::{Row, failure, statement},
+};
+
+/// Why a store could not be opened; each says plainly what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made or written.
+    #[error("the data folder {} cannot be written: {reason}", path.display())]
+    Unwritable {
+        /// The folder.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// Another process has it open.
+    #[error("the data folder {} is in use by another process", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A newer release wrote it.
+    #[error(
+        "the store is of version {found}, newer than version {known} of this binary: run the newer release, or restore \
+         a backup that was made before the upgrade"
+    )]
+    StoreTooNew {
+        /// What the store says.
+        found: u32,
+        /// What this binary knows.
+        known: u32,
+    },
+    /// The database does not answer.
+    #[error("cannot connect to the store: {0}")]
+    Unreachable(String),
+    /// It answers with an error that trying again will not mend.
+    #[error("the store cannot be opened: {0}")]
+    Refused(String),
+}
+
+impl OpenError {
+    pub(crate) fn from_failure(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(reason) => Self::Unreachable(reason),
+            StoreError::Refused(reason) => Self::Refused(reason),
+        }
+    }
+}
+
+/// When SQLite waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Synchronous {
+    /// At every commit: what was answered survives a power cut.
+    #[default]
+    Full,
+    /// At checkpoints: survives a crash of the process, and may lose the last moments in a power cut.
+    Normal,
+}
+
+/// How to open SQLite.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// When it waits for the disk.
+    pub synchronous: Synchronous,
+    /// Connections for reading; writing has one.
+    pub readers: u32,
+    /// How long to wait for another process that writes.
+    pub busy_timeout: Duration,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { synchronous: Synchronous::Full, readers: 4, busy_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// The store. Cheap to clone; all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct SqlStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    writer: DatabaseConnection,
+    readers: DatabaseConnection,
+    /// SQLite has one writer; waiting for it in order, here, is fairer and faster than its busy handler.
+    gate: Option<Gate>,
+}
+
+/// A transaction that may write. Dropped without [`Writing::commit`], it is rolled back.
+pub struct Writing {
+    transaction: DatabaseTransaction,
+    _gate: Option<OwnedMutexGuard<()>>,
+}
+
+impl Writing {
+    /// What statements run on.
+    pub const fn connection(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+
+    /// Makes it stand.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn commit(self) -> Result<(), sea_orm::DbErr> {
+        self.transaction.commit().await
+    }
+}
+
+impl SqlStore {
+    /// Opens (or makes) the SQLite file at `path` and brings it to this binary's version.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn sqlite(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        if let Some(folder) = path.parent() {
+            check_folder(folder)?;
+        }
+        let writer = connect_sqlite(path, &options, false).await?;
+        migrate(&writer).await?;
+        let readers = connect_sqlite(path, &options, true).await?;
+        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: Some(Gate::default()) }) })
+    }
+
+    /// Connects to PostgreSQL at `url` with at most `max_connections` and brings it to this binary's version.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn postgres(url: &str, max_connections: u32) -> Result<Self, OpenError> {
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(max_connections.max(2))
+            .min_connections(1)
+            .connect_timeout(Duration::from_secs(10))
+            .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire_if_idle_for(Duration::from_secs(20))
+            .sqlx_logging(false)
+            .record_stmt_in_spans(false)
+            .map_sqlx_postgres_opts(|options| {
+                options.statement_cache_capacity(STATEMENTS).application_name("afluente")
+            });
+        let connection = Database::connect(options).await.map_err(|error| OpenError::Unreachable(error.to_string()))?;
+        migrate(&connection).await?;
+        Ok(Self { inner: Arc::new(Inner { writer: connection.clone(), readers: connection, gate: None }) })
+    }
+
+    /// Whether it answers; for readiness.
+    ///
+    /// # Errors
+    /// [`StoreError`] with what is wrong.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.read_one("SELECT 1 AS one", vec![]).await.map(|_| ())
+    }
+
+    /// Ends the connections. SQLite folds its log back into the file.
+    pub async fn close(&self) {
+        for connection in [&self.inner.readers, &self.inner.writer] {
+            if let Err(error) = connection.clone().close().await {
+                tracing::warn!(%error, "a store connection did not close");
+            }
+        }
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> DatabaseBackend {
+        self.inner.writer.get_database_backend()
+    }
+
+    /// Begins a transaction that may write. On SQLite it waits for its turn at the one writing connection.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    pub async fn begin(&self) -> Result<Writing, StoreError> {
+        let (gate, options) = match &self.inner.gate {
+            Some(gate) => (Some(gate.turn().await), immediate()),
+            None => (None, TransactionOptions::default()),
+        };
+        let transaction = self.inner.writer.begin_with_options(options).await.map_err(failure)?;
+        Ok(Writing { transaction, _gate: gate })
+    }
+
+    /// What reads run on.
+    pub fn readers(&self) -> &DatabaseConnection {
+        &self.inner.readers
+    }
+
+    /// One statement that writes. Answers how many rows it touched.
+    pub(crate) async fn write(&self, text: &str, values: Vec<Value>) -> Result<u64, StoreError> {
+        let writer = &self.inner.writer;
+        let statement = statement(writer, text, values);
+        match &self.inner.gate {
+            Some(gate) => gate.write(writer, statement).await,
+            None => writer.execute_raw(statement).await.map(|done| done.rows_affected()).map_err(failure),
+        }
+    }
+
+    pub(crate) async fn read(&self, text: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.read_statement(statement(&self.inner.readers, text, values)).await
+    }
+
+    pub(crate) async fn read_statement(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        let rows = self.inner.readers.query_all_raw(statement).await.map_err(failure)?;
+        Ok(rows.into_iter().map(Row).collect())
+    }
+
+    pub(crate) async fn read_one(&self, text: &str, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+        let readers = &self.inner.readers;
+        let row = readers.query_one_raw(statement(readers, text, values)).await.map_err(failure)?;
+        Ok(row.map(Row))
+    }
+
+    pub(crate) async fn read_in(
+        &self,
+        text: &str,
+        fixed: &[Value],
+        keys: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let rows = crate::statement::select_in(&self.inner.readers, text, fixed, keys).await.map_err(failure)?;
+        Ok(rows.into_iter().map(Row).collect())
+    }
+}
+
+/// Prepared statements that a connection keeps: about ten tables, each in a handful of sizes.
+const STATEMENTS: usize = 256;
+
+async fn connect_sqlite(path: &Path, settings: &SqliteOptions, reading: bool) -> Result<DatabaseConnection, OpenError> {
+    let synchronous = match settings.synchronous {
+        Synchronous::Full => SqliteSynchronous::Full,
+        Synchronous::Normal => SqliteSynchronous::Normal,
+    };
+    let file = path.to_path_buf();
+    let busy = settings.busy_timeout;
+    let mut options = ConnectOptions::new("sqlite://");
+    options
+        .max_connections(if reading { settings.readers.max(1) } else { 1 })
+        .min_connections(1)
+        // Connections to a file do not go stale, and a new one would prepare all its statements again.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .acquire_timeout(Duration::from_secs(30))
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            let options = options
+                .filename(&file)
+                .in_memory(false)
+                .shared_cache(false)
+                .create_if_missing(!reading)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(synchronous)
+                .busy_timeout(busy)
+                .foreign_keys(true)
+                .statement_cache_capacity(STATEMENTS)
+                .pragma("journal_size_limit", "67108864");
+            if reading { options.pragma("query_only", "on") } else { options }
+        });
+    Database::connect(options).await.map_err(|error| unopened(path, &error))
+}
+
+fn unopened(path: &Path, error: &sea_orm::DbErr) -> OpenError {
+    let cannot = match error {
+        sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(cause)) => match &**cause {
+            // 8 read-only, 13 full, 14 cannot open.
+            sqlx::Error::Database(database) => database
+                .code()
+                .and_then(|code| code.parse::<u32>().ok())
+                .is_some_and(|code| matches!(code & 0xff, 8 | 13 | 14)),
+            _ => false,
+        },
+        _ => false,
+    };
+    if cannot {
+        let folder = path.parent().unwrap_or(path).to_path_buf();
+        return OpenError::Unwritable { path: folder, reason: error.to_string() };
+    }
+    OpenError::Refused(format!("{}: {error}", path.display()))
+}
+
+/// Makes the folder and tries to write into it, so that the operator hears the system's own words.
+fn check_folder(folder: &Path) -> Result<(), OpenError> {
+    let unwritable =
+        |error: std::io::Error| OpenError::Unwritable { path: folder.to_path_buf(), reason: error.to_string() };
+    std::fs::create_dir_all(folder).map_err(unwritable)?;
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::write(&probe, b"").map_err(unwritable)?;
+    std::fs::remove_file(&probe).map_err(unwritable)
+}

@@ -1,0 +1,409 @@
+//! The forms in which SQL is spoken here: rows in few statements, keys in lists, typed columns.
+
+use std::{fmt::Display, fmt::Write as _, str::FromStr};
+
+use ports::StoreError;
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DbErr, QueryResult, RuntimeErr, SqlErr, Statement, TryGetable, Value, sqlx,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Most rows or keys in one statement. Far below the bind limits (SQLite 32,766; PostgreSQL 65,535) with the widest
+/// table, and a power of two: batches are cut into powers of two, so that a handful of statement texts serves every
+/// batch size and each connection keeps them prepared.
+const LARGEST: usize = 256;
+
+/// A table and the columns that an insert fills, in order.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Its columns.
+    pub columns: &'static [&'static str],
+}
+
+/// Inserts rows (their values one after the other) in as few statements as their number has powers of two. `tail` is
+/// what follows `VALUES`, an `ON CONFLICT` clause as a rule. Answers how many rows were written.
+///
+/// # Errors
+/// [`DbErr`] of the first statement that failed.
+pub async fn insert_rows<C: ConnectionTrait>(
+    connection: &C,
+    table: Table,
+    tail: &str,
+    mut values: Vec<Value>,
+) -> Result<u64, DbErr> {
+    let width = table.columns.len().max(1);
+    let mut written = 0;
+    while !values.is_empty() {
+        let rows = largest_chunk(values.len() / width);
+        let rest = values.split_off((rows * width).min(values.len()));
+        let statement =
+            statement(connection, insert_text(connection.get_database_backend(), table, rows, tail), values);
+        written += connection.execute_raw(statement).await?.rows_affected();
+        values = rest;
+    }
+    Ok(written)
+}
+
+/// Like [`insert_rows`], with a `RETURNING` clause in `tail`: answers the returned rows.
+pub(crate) async fn insert_returning<C: ConnectionTrait>(
+    connection: &C,
+    table: Table,
+    tail: &str,
+    mut values: Vec<Value>,
+) -> Result<Vec<Row>, DbErr> {
+    let width = table.columns.len().max(1);
+    let mut returned = Vec::new();
+    while !values.is_empty() {
+        let rows = largest_chunk(values.len() / width);
+        let rest = values.split_off((rows * width).min(values.len()));
+        let statement =
+            statement(connection, insert_text(connection.get_database_backend(), table, rows, tail), values);
+        returned.extend(connection.query_all_raw(statement).await?.into_iter().map(Row));
+        values = rest;
+    }
+    Ok(returned)
+}
+
+/// The largest power of two that is not more than `count` nor [`LARGEST`].
+fn largest_chunk(count: usize) -> usize {
+    let mut chunk = LARGEST;
+    while chunk > count.max(1) {
+        chunk /= 2;
+    }
+    chunk.max(1)
+}
+
+/// SQLite takes `$1` for a name, and looks names up one by one, at every binding of every execution: thousands of them
+/// cost more than the insert. A bare `?` has none.
+fn insert_text(backend: DatabaseBackend, table: Table, rows: usize, tail: &str) -> String {
+    let named = backend != DatabaseBackend::Sqlite;
+    let width = table.columns.len();
+    let mut text = String::with_capacity(64 + rows * width * 6);
+    let _ = write!(text, "INSERT INTO {} ({}) VALUES ", table.name, table.columns.join(", "));
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..width {
+            text.push_str(if column == 0 { "" } else { ", " });
+            if named {
+                let _ = write!(text, "${}", row * width + column + 1);
+            } else {
+                text.push('?');
+            }
+        }
+        text.push(')');
+    }
+    text.push(' ');
+    text.push_str(tail);
+    text
+}
+
+/// Runs `text`, in which `{in}` stands for a list of keys, for all keys, and answers the rows. `fixed` are the values
+/// of `$1`... before the list.
+///
+/// # Errors
+/// [`DbErr`] of the first statement that failed.
+pub async fn select_in<C: ConnectionTrait>(
+    connection: &C,
+    text: &str,
+    fixed: &[Value],
+    keys: impl IntoIterator<Item = Value>,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let mut found = Vec::new();
+    for (text, values) in lists(text, fixed, keys) {
+        found.extend(connection.query_all_raw(statement(connection, text, values)).await?);
+    }
+    Ok(found)
+}
+
+/// Like [`select_in`] for a statement without an answer. Answers how many rows it touched.
+///
+/// # Errors
+/// [`DbErr`] of the first statement that failed.
+pub async fn execute_in<C: ConnectionTrait>(
+    connection: &C,
+    text: &str,
+    fixed: &[Value],
+    keys: impl IntoIterator<Item = Value>,
+) -> Result<u64, DbErr> {
+    let mut touched = 0;
+    for (text, values) in lists(text, fixed, keys) {
+        touched += connection.execute_raw(statement(connection, text, values)).await?.rows_affected();
+    }
+    Ok(touched)
+}
+
+/// Cuts keys into lists of a power of two; the last is filled up with its last key, which changes no answer.
+fn lists(text: &str, fixed: &[Value], keys: impl IntoIterator<Item = Value>) -> Vec<(String, Vec<Value>)> {
+    let keys: Vec<Value> = keys.into_iter().collect();
+    let mut statements = Vec::new();
+    for chunk in keys.chunks(LARGEST) {
+        let Some(last) = chunk.last() else { continue };
+        let length = chunk.len().next_power_of_two();
+        let mut list = String::with_capacity(length * 5);
+        for at in 0..length {
+            let _ = write!(list, "{}${}", if at == 0 { "" } else { ", " }, fixed.len() + at + 1);
+        }
+        let mut values = fixed.to_vec();
+        values.extend_from_slice(chunk);
+        values.resize(fixed.len() + length, last.clone());
+        statements.push((text.replace("{in}", &list), values));
+    }
+    statements
+}
+
+/// A statement for this connection's database.
+pub(crate) fn statement<C: ConnectionTrait>(connection: &C, text: impl Into<String>, values: Vec<Value>) -> Statement {
+    Statement::from_sql_and_values(connection.get_database_backend(), text, values)
+}
+
+/// SQL that is put together piece by piece, with its values.
+#[derive(Debug, Default)]
+pub(crate) struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    pub(crate) fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), values: Vec::new() }
+    }
+
+    /// Adds text as it is: never anything that came from outside.
+    pub(crate) fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Adds a placeholder and its value.
+    pub(crate) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        let _ = write!(self.text, "${}", self.values.len());
+        self
+    }
+
+    /// Adds `($n, $n+1, ...)`; a list without members becomes one that nothing is in.
+    pub(crate) fn bind_list(&mut self, values: impl IntoIterator<Item = Value>) -> &mut Self {
+        let mut values = values.into_iter();
+        let Some(first) = values.next() else { return self.push("(NULL)") };
+        self.push("(").bind(first);
+        for value in values {
+            self.push(", ").bind(value);
+        }
+        self.push(")")
+    }
+
+    pub(crate) fn into_statement(self, backend: DatabaseBackend) -> Statement {
+        Statement::from_sql_and_values(backend, self.text, self.values)
+    }
+}
+
+/// Text as both databases can keep it: PostgreSQL knows no NUL inside a text, and a message with one must not be
+/// refused for ever.
+pub(crate) fn text(text: &str) -> Value {
+    clean(text.to_owned()).into()
+}
+
+/// See [`text`].
+pub(crate) fn clean(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+/// [`text`] of what may be absent.
+pub(crate) fn optional_text(value: Option<&str>) -> Value {
+    value.map_or(Value::String(None), text)
+}
+
+/// The printed form of an id, a channel...
+pub(crate) fn printed(value: impl Display) -> Value {
+    value.to_string().into()
+}
+
+/// [`printed`] of what may be absent.
+pub(crate) fn optional_printed(value: Option<impl Display>) -> Value {
+    Value::String(value.map(|value| value.to_string()))
+}
+
+/// A count or a place as the database keeps it.
+pub(crate) fn number(value: u64) -> Value {
+    i64::try_from(value).unwrap_or(i64::MAX).into()
+}
+
+/// JSON.
+pub(crate) fn json(value: &impl Serialize) -> Result<Value, StoreError> {
+    serde_json::to_string(value)
+        .map(Value::from)
+        .map_err(|error| StoreError::Refused(format!("a value cannot be written as JSON: {error}")))
+}
+
+/// The serde name of an enum without fields (`waiting`, `pt-BR`...).
+pub(crate) fn name(value: &impl Serialize) -> Result<String, StoreError> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => Ok(name),
+        _ => Err(StoreError::Refused("a name was expected".to_owned())),
+    }
+}
+
+/// A row with typed access by column name.
+pub(crate) struct Row(pub(crate) QueryResult);
+
+impl Row {
+    fn get<T: TryGetable>(&self, column: &str) -> Result<T, StoreError> {
+        self.0.try_get("", column).map_err(|error| unreadable(column, error))
+    }
+
+    pub(crate) fn text(&self, column: &str) -> Result<String, StoreError> {
+        self.get(column)
+    }
+
+    pub(crate) fn optional_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+        self.get(column)
+    }
+
+    pub(crate) fn integer(&self, column: &str) -> Result<i64, StoreError> {
+        self.get(column)
+    }
+
+    pub(crate) fn optional_integer(&self, column: &str) -> Result<Option<i64>, StoreError> {
+        self.get(column)
+    }
+
+    pub(crate) fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError> {
+        self.get(column)
+    }
+
+    /// A number of any width.
+    pub(crate) fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, StoreError> {
+        T::try_from(self.integer(column)?).map_err(|_| unreadable(column, "out of range"))
+    }
+
+    pub(crate) fn flag(&self, column: &str) -> Result<bool, StoreError> {
+        Ok(self.integer(column)? != 0)
+    }
+
+    pub(crate) fn time(&self, column: &str) -> Result<domain::Timestamp, StoreError> {
+        Ok(domain::Timestamp::from_millis(self.integer(column)?))
+    }
+
+    pub(crate) fn optional_time(&self, column: &str) -> Result<Option<domain::Timestamp>, StoreError> {
+        Ok(self.optional_integer(column)?.map(domain::Timestamp::from_millis))
+    }
+
+    /// An id, a channel...
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, StoreError> {
+        self.text(column)?.parse().map_err(|error| unreadable(column, error))
+    }
+
+    pub(crate) fn optional_parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        match self.optional_text(column)? {
+            None => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(|error| unreadable(column, error)),
+        }
+    }
+
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        serde_json::from_str(&self.text(column)?).map_err(|error| unreadable(column, error))
+    }
+
+    pub(crate) fn optional_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
+        match self.optional_text(column)? {
+            None => Ok(None),
+            Some(text) => serde_json::from_str(&text).map(Some).map_err(|error| unreadable(column, error)),
+        }
+    }
+
+    /// An enum by its serde name.
+    pub(crate) fn named<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+        named(self.text(column)?).map_err(|error| unreadable(column, error))
+    }
+}
+
+/// An enum by its serde name.
+pub(crate) fn named<T: DeserializeOwned>(name: String) -> Result<T, serde_json::Error> {
+    serde_json::from_value(serde_json::Value::String(name))
+}
+
+fn unreadable(column: &str, error: impl Display) -> StoreError {
+    StoreError::Refused(format!("column {column} cannot be read: {error}"))
+}
+
+/// What a database error means to a caller: away, or refused.
+pub fn failure(error: DbErr) -> StoreError {
+    let away = match &error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => match &**cause {
+            sqlx::Error::Database(database) => database.code().is_some_and(|code| passes(&code)),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => true,
+            _ => false,
+        },
+        _ => false,
+    };
+    if away { StoreError::Unavailable(error.to_string()) } else { StoreError::Refused(error.to_string()) }
+}
+
+/// Whether an error of this code passes by itself. PostgreSQL: connection, resources, operator intervention, locks.
+/// SQLite (fewer digits; the primary code is in the low byte): busy, locked, I/O, full, cannot open.
+fn passes(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "53", "57", "58", "40", "55"].iter().any(|class| code.starts_with(class));
+    }
+    matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(5 | 6 | 10 | 13 | 14))
+}
+
+/// Whether the commit came too late: a unique key is taken, or PostgreSQL chose it as the victim of a deadlock.
+pub(crate) fn is_conflict(error: &DbErr) -> bool {
+    if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
+        return true;
+    }
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
+            matches!(&**cause, sqlx::Error::Database(database)
+                if database.code().is_some_and(|code| code == "40001" || code == "40P01"))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_cut_into_few_sizes() {
+        let sizes = |mut count: usize| {
+            let mut sizes = Vec::new();
+            while count > 0 {
+                let chunk = largest_chunk(count);
+                sizes.push(chunk);
+                count -= chunk;
+            }
+            sizes
+        };
+        assert_eq!(sizes(1), [1]);
+        assert_eq!(sizes(7), [4, 2, 1]);
+        assert_eq!(sizes(300), [256, 32, 8, 4]);
+    }
+
+    #[test]
+    fn lists_are_filled_up_with_their_last_key() {
+        let made = lists("x IN ({in})", &[1i64.into()], ["a", "b", "c"].map(Value::from));
+        assert_eq!(made.len(), 1);
+        assert_eq!(made[0].0, "x IN ($2, $3, $4, $5)");
+        assert_eq!(made[0].1[4], Value::from("c"));
+    }
+
+    #[test]
+    fn codes_of_both_databases_are_told_apart() {
+        for away in ["08006", "53300", "57P01", "40P01", "5", "517", "13", "10"] {
+            assert!(passes(away), "{away}");
+        }
+        for refused in ["23505", "42P01", "22021", "19", "2067", "1555", "1"] {
+            assert!(!passes(refused), "{refused}");
+        }
+    }
+}

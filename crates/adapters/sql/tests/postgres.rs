@@ -1,0 +1,71 @@
+//! The suites on PostgreSQL, each test in a database of its own. `AFLUENTE_TEST_POSTGRES` is the URL of a superuser
+//! (`postgres://postgres@127.0.0.1:5432/postgres`); without it each test says that it was skipped.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::disallowed_methods)]
+
+mod suites;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use afluente_adapter_sql::{OpenError, SqlStore};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+
+/// Drops nothing: the instance is the test run's own and goes with it.
+pub(crate) struct Schema;
+
+async fn admin() -> Option<(DatabaseConnection, String)> {
+    let Ok(url) = std::env::var("AFLUENTE_TEST_POSTGRES") else {
+        eprintln!("skipped: AFLUENTE_TEST_POSTGRES is not set");
+        return None;
+    };
+    Some((Database::connect(&url).await.expect("the test server"), url))
+}
+
+async fn fresh_url() -> Option<String> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let (admin, url) = admin().await?;
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos();
+    let name = format!("afluente_{}_{}_{nanos}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database of its own");
+    admin.close().await.unwrap();
+    let (address, options) = url.split_once('?').map_or((url.as_str(), String::new()), |(a, o)| (a, format!("?{o}")));
+    let (server, _) = address.rsplit_once('/').expect("a URL with a database");
+    Some(format!("{server}/{name}{options}"))
+}
+
+pub(crate) async fn fresh() -> Option<(SqlStore, Schema)> {
+    let store = SqlStore::postgres(&fresh_url().await?, 8).await.unwrap();
+    store.check().await.unwrap();
+    Some((store, Schema))
+}
+
+#[tokio::test]
+async fn replicas_that_start_together_migrate_once() {
+    let Some(url) = fresh_url().await else { return };
+    let starts: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move { SqlStore::postgres(&url, 2).await.map(|_| ()) })
+        })
+        .collect();
+    for start in starts {
+        start.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_store_newer_than_the_binary_is_refused() {
+    let Some(url) = fresh_url().await else { return };
+    let store = SqlStore::postgres(&url, 2).await.unwrap();
+    let writing = store.begin().await.unwrap();
+    writing.connection().execute_unprepared("INSERT INTO schema_version (version) VALUES (99)").await.unwrap();
+    writing.commit().await.unwrap();
+    let known = afluente_adapter_sql::SCHEMA_VERSION;
+    let again = SqlStore::postgres(&url, 2).await;
+    assert_eq!(again.unwrap_err(), OpenError::StoreTooNew { found: 99, known });
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let opened = SqlStore::postgres("postgres://nobody@127.0.0.1:1/none", 2).await;
+    assert!(matches!(opened, Err(OpenError::Unreachable(_))), "{opened:?}");
+}
