@@ -1,0 +1,99 @@
+//! What an operator may set about a channel service. The defaults serve a busy replica on two cores.
+
+use std::time::Duration;
+
+/// The settings of one channel service. [`KitConfig::new`] has the defaults; the fields are public to be changed.
+#[derive(Clone)]
+pub struct KitConfig {
+    /// Ed25519 public key of the session service: the kit sends nothing without its signature.
+    pub permit_public_key: [u8; 32],
+    /// Signs media links; the same on all replicas, at least 32 random bytes.
+    pub media_secret: Vec<u8>,
+    /// The largest webhook body, in bytes.
+    pub body_limit: usize,
+    /// The most webhook calls in work at a time; more are answered 503 with `Retry-After`.
+    pub webhooks_in_flight: usize,
+    /// How long a publish may take before the arrival goes to the disk spool.
+    pub publish_bound: Duration,
+    /// The most bytes that the spool may hold.
+    pub spool_limit: u64,
+    /// The most sends at a time, over all conversations.
+    pub lanes: usize,
+    /// The most unsettled deliveries for each partition.
+    pub prefetch: u16,
+    /// How long a message is held while its provider is away or throttles, before it fails.
+    pub hold: Duration,
+    /// The first pause after a failed try; it doubles up to [`KitConfig::longest_pause`].
+    pub first_pause: Duration,
+    /// The longest pause between two tries.
+    pub longest_pause: Duration,
+    /// How long one send may take before nobody knows.
+    pub send_deadline: Duration,
+    /// How long an account that the provider refused is left alone.
+    pub quarantine: Duration,
+    /// How often accounts are read again.
+    pub reload: Duration,
+    /// How long work in flight may go on after the drain has begun.
+    pub drain: Duration,
+    /// The largest media, in bytes, in and up from a widget.
+    pub media_limit: usize,
+    /// How many media jobs at a time.
+    pub media_jobs: usize,
+    /// How often a media job is tried before the media is lost.
+    pub media_tries: u32,
+    /// How long a media link is good.
+    pub media_link: Duration,
+    /// The most live links of one replica.
+    pub links: usize,
+    /// The largest frame of a link, in bytes.
+    pub frame_limit: usize,
+    /// Frames per second that one link may send; bursts of four times as many.
+    pub frame_rate: u32,
+    /// How long a lease on a polled account lasts. Longer than the longest poll.
+    pub poll_lease: Duration,
+    /// Exchanges with the provider kept for each account, secrets removed.
+    pub transcripts: usize,
+}
+
+impl KitConfig {
+    /// The defaults with the two keys that have none.
+    pub fn new(permit_public_key: [u8; 32], media_secret: impl Into<Vec<u8>>) -> Self {
+        Self {
+            permit_public_key,
+            media_secret: media_secret.into(),
+            body_limit: 1 << 20,
+            webhooks_in_flight: 512,
+            publish_bound: Duration::from_secs(2),
+            spool_limit: 256 << 20,
+            lanes: 128,
+            prefetch: 64,
+            hold: Duration::from_secs(15 * 60),
+            first_pause: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(60),
+            send_deadline: Duration::from_secs(120),
+            quarantine: Duration::from_secs(60),
+            reload: Duration::from_secs(3),
+            drain: Duration::from_secs(20),
+            media_limit: 100 << 20,
+            media_jobs: 8,
+            media_tries: 12,
+            media_link: Duration::from_secs(24 * 3600),
+            links: 10_000,
+            frame_limit: 64 << 10,
+            frame_rate: 10,
+            poll_lease: Duration::from_secs(90),
+            transcripts: 32,
+        }
+    }
+}
+
+impl std::fmt::Debug for KitConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KitConfig")
+            .field("permit_public_key", &hex::encode(self.permit_public_key))
+            .field("media_secret", &"[secret]")
+            .field("spool_limit", &self.spool_limit)
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,136 @@
+//! From arrivals to the broker, or to the disk while the broker is away. Whoever accepts something upstream does it
+//! after [`Intake::accept`] said so.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    Account, Content, EventId, Inbound, InboundBody, MediaJob, MediaSource, Parked, ParkedId, Receipt, Thread,
+    Timestamp,
+};
+use ports::{Bus, bus::Envelope};
+use runtime::trace;
+
+use crate::{
+    codec,
+    contract::{Arrival, Arrived},
+    kit::Kit,
+    spool::{Spool, SpoolError},
+};
+
+/// How a batch was made safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    /// The broker confirmed it.
+    Published,
+    /// The disk has it; the drainer publishes it.
+    Spooled,
+}
+
+/// The door from the edge into the mesh.
+pub(crate) struct Intake {
+    bus: Arc<dyn Bus>,
+    pub(crate) spool: Spool,
+    bound: Duration,
+}
+
+impl Intake {
+    pub(crate) const fn new(bus: Arc<dyn Bus>, spool: Spool, bound: Duration) -> Self {
+        Self { bus, spool, bound }
+    }
+
+    /// Makes `batch` safe: all of it, in order.
+    ///
+    /// # Errors
+    /// [`SpoolError`] when neither the broker nor the disk takes it; nothing may be acknowledged then.
+    pub(crate) async fn accept(&self, batch: Vec<Envelope>) -> Result<Accepted, SpoolError> {
+        if batch.is_empty() {
+            return Ok(Accepted::Published);
+        }
+        // While something waits on the disk, a later arrival may not overtake it.
+        if self.spool.pending() == 0 {
+            match tokio::time::timeout(self.bound, self.bus.publish(batch.clone())).await {
+                Ok(Ok(())) => return Ok(Accepted::Published),
+                Ok(Err(error)) => tracing::warn!(%error, "an arrival goes to the disk spool"),
+                Err(_) => tracing::warn!("no confirm in time: an arrival goes to the disk spool"),
+            }
+        }
+        // The trace goes to the disk too: the drainer publishes from no span at all.
+        let mut batch = batch;
+        for envelope in batch.iter_mut().filter(|envelope| !envelope.headers.contains_key(trace::TRACEPARENT)) {
+            trace::inject(&mut envelope.headers);
+        }
+        self.spool.append(&batch).await.map(|()| Accepted::Spooled)
+    }
+}
+
+/// What `arrivals` of `account` become on the bus, in their order; a media job follows the message that it is for.
+pub(crate) fn envelopes(kit: &Kit, account: &Account, arrivals: Vec<Arrival>, received_at: Timestamp) -> Vec<Envelope> {
+    let mut batch = Vec::with_capacity(arrivals.len());
+    for arrival in arrivals {
+        let inbound = inbound(kit, account, arrival, received_at);
+        batch.push(kit.envelope(&inbound));
+        if let InboundBody::Message(message) = &inbound.body
+            && let Content::Media(media) = &message.content
+            && matches!(media.source, MediaSource::Pending { .. })
+        {
+            batch.push(codec::media_job(&MediaJob {
+                message_event: inbound.id,
+                thread: inbound.thread.clone(),
+                channel: kit.channel.clone(),
+                media: media.clone(),
+            }));
+        }
+    }
+    batch
+}
+
+fn inbound(kit: &Kit, account: &Account, arrival: Arrival, received_at: Timestamp) -> Inbound {
+    Inbound {
+        id: event_id(account, &arrival.key),
+        thread: Thread { organization: account.organization, account: account.id, address: arrival.address },
+        channel: kit.channel.clone(),
+        at: arrival.at.unwrap_or(received_at),
+        received_at,
+        body: match arrival.what {
+            Arrived::Message(message) => InboundBody::Message(message),
+            // A channel whose provider gives no time leaves it at zero.
+            Arrived::Receipt(receipt) if receipt.at == Timestamp::default() => {
+                InboundBody::Receipt(Receipt { at: received_at, ..receipt })
+            }
+            Arrived::Receipt(receipt) => InboundBody::Receipt(receipt),
+            Arrived::Consent(change) => InboundBody::Consent(change),
+        },
+    }
+}
+
+/// The id of what a provider calls `key`: the same for each of its duplicates.
+pub fn event_id(account: &Account, key: &str) -> EventId {
+    EventId::derive(&[&account.id.to_string(), key])
+}
+
+/// A webhook body that could not be translated, as a parked message. Headers are left out but for the content type:
+/// one of them is the secret.
+pub(crate) fn parked_webhook(
+    kit: &Kit,
+    account: &Account,
+    code: domain::Code,
+    reason: String,
+    body: &[u8],
+    content_type: Option<&str>,
+) -> Envelope {
+    use sha2::{Digest as _, Sha256};
+    let digest = hex::encode(Sha256::digest(body));
+    codec::parked(&Parked {
+        id: ParkedId::derive(&[&account.id.to_string(), "webhook", &digest]),
+        organization: Some(account.organization),
+        place: format!("{} webhook", kit.channel),
+        code,
+        reason,
+        account: Some(account.name.clone()),
+        route: format!("webhook:{}:{}", kit.channel, account.name),
+        headers: content_type.map(|value| ("content-type".to_owned(), value.to_owned())).into_iter().collect(),
+        body: body.to_vec(),
+        at: kit.now(),
+        redriven_at: None,
+    })
+}

@@ -1,0 +1,98 @@
+//! Polled accounts: one replica at a time, and the cursor moves only after the arrivals are safe.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{Failure, error::codes};
+use futures_util::FutureExt as _;
+use runtime::service::Drain;
+
+use crate::{
+    accounts::Live,
+    backoff::Backoff,
+    contract::{Poll, PollError, Polled},
+    intake,
+    kit::Kit,
+};
+
+fn key(live: &Live) -> String {
+    format!("poll:{}", live.account.id)
+}
+
+/// Polls until the drain begins.
+pub(crate) async fn run(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll, drain: &Drain) {
+    let mut backoff = Backoff::new(kit.config.first_pause, kit.config.longest_pause);
+    while !drain.has_begun() {
+        if !owned(kit, live).await {
+            tokio::time::sleep(kit.config.poll_lease / 3).await;
+            continue;
+        }
+        match once(kit, live, source).await {
+            Ok(()) => backoff.reset(),
+            Err(pause) => tokio::time::sleep(pause.unwrap_or_else(|| backoff.pause())).await,
+        }
+    }
+}
+
+/// Lets another replica poll at once.
+pub(crate) async fn release(kit: &Kit, live: &Live) {
+    let _ = kit.env.leases.claim(&key(live), &kit.env.replica, kit.now(), Duration::ZERO).await;
+}
+
+async fn owned(kit: &Kit, live: &Live) -> bool {
+    match kit.env.leases.claim(&key(live), &kit.env.replica, kit.now(), kit.config.poll_lease).await {
+        Ok(owned) => owned,
+        Err(error) => {
+            tracing::warn!(%error, account = %live.account.id, "no lease, so no poll");
+            false
+        }
+    }
+}
+
+/// One round. The error is the pause that the provider named, if it did.
+async fn once(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll) -> Result<(), Option<Duration>> {
+    let cursor = kit.env.cursors.get(&key(live)).await.map_err(|error| {
+        tracing::warn!(%error, account = %live.account.id, "no cursor, so no poll");
+        None
+    })?;
+    let asked = source.poll(cursor.as_deref(), &live.http);
+    let polled = match std::panic::AssertUnwindSafe(asked).catch_unwind().await {
+        Ok(Ok(polled)) => polled,
+        Ok(Err(error)) => return Err(failed(kit, live, error)),
+        Err(_) => {
+            tracing::error!(account = %live.account.id, channel = %kit.channel, "the poll panicked; tried again");
+            return Err(None);
+        }
+    };
+    keep(kit, live, cursor, polled).await
+}
+
+async fn keep(kit: &Kit, live: &Live, cursor: Option<String>, polled: Polled) -> Result<(), Option<Duration>> {
+    let batch = intake::envelopes(kit, &live.account, polled.arrivals, kit.now());
+    kit.intake.accept(batch).await.map_err(|error| {
+        tracing::error!(%error, account = %live.account.id, "what was polled is asked for again");
+        None
+    })?;
+    if let Some(next) = polled.cursor.filter(|next| cursor.as_ref() != Some(next)) {
+        // Losing this only means that the same arrivals come again, with the same ids.
+        kit.env.cursors.set(&key(live), &next).await.map_err(|error| {
+            tracing::warn!(%error, account = %live.account.id, "the cursor was not kept");
+            None
+        })?;
+    }
+    Ok(())
+}
+
+fn failed(kit: &Kit, live: &Live, error: PollError) -> Option<Duration> {
+    match error {
+        PollError::Unavailable { after, reason } => {
+            tracing::warn!(account = %live.account.id, channel = %kit.channel, reason = live.redactor.text(&reason), "the poll failed");
+            after
+        }
+        PollError::Misconfigured(reason) => {
+            let reason = Some(live.redactor.text(&reason));
+            let failure = Failure { code: codes::ACCOUNT_MISCONFIGURED, provider_code: None, reason };
+            live.quarantine(kit.config.quarantine, failure);
+            Some(kit.config.quarantine)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The files of the spool: `<number>.spool`, append-only, oldest first. Blocking; called from blocking threads only.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+};
+
+use ports::bus::Envelope;
+
+use super::record;
+
+/// One segment on disk.
+#[derive(Debug, Clone)]
+pub(super) struct Segment {
+    pub(super) number: u64,
+    /// Bytes up to the last whole record.
+    pub(super) bytes: u64,
+    /// Whole records.
+    pub(super) records: u64,
+}
+
+/// The path of segment `number`.
+pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:012}.spool"))
+}
+
+/// The segments that a former run left, oldest first. A torn tail was never acknowledged, so it is not counted.
+pub(super) fn scan(folder: &Path) -> io::Result<Vec<Segment>> {
+    fs::create_dir_all(folder)?;
+    let mut numbers: Vec<u64> = fs::read_dir(folder)?
+        .filter_map(|entry| {
+            let name = entry.ok()?.file_name();
+            name.to_str()?.strip_suffix(".spool")?.parse().ok()
+        })
+        .collect();
+    numbers.sort_unstable();
+    let mut segments = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let (mut bytes, mut records) = (0, 0);
+        loop {
+            let read = read(folder, number, bytes, u64::MAX, 1024)?;
+            if read.envelopes.is_empty() {
+                break;
+            }
+            records += read.envelopes.len() as u64;
+            bytes = read.next;
+        }
+        segments.push(Segment { number, bytes, records });
+    }
+    Ok(segments)
+}
+
+/// A few records and the place after them.
+pub(super) struct Read {
+    pub(super) envelopes: Vec<Envelope>,
+    pub(super) next: u64,
+}
+
+/// At most `limit` records from `from` up to `until`. Stops at the first one that is not whole.
+pub(super) fn read(folder: &Path, number: u64, from: u64, until: u64, limit: usize) -> io::Result<Read> {
+    let mut file = File::open(path(folder, number))?;
+    let size = file.metadata()?.len().min(until);
+    file.seek(SeekFrom::Start(from))?;
+    let mut source = io::BufReader::new(file);
+    let mut read = Read { envelopes: Vec::new(), next: from };
+    let mut head = [0; record::HEADER];
+    while read.envelopes.len() < limit && read.next + record::HEADER as u64 <= size {
+        source.read_exact(&mut head)?;
+        let Some((len, sum)) = record::header(&head) else { break };
+        let end = read.next + record::HEADER as u64 + len as u64;
+        if end > size {
+            break;
+        }
+        let mut body = vec![0; len];
+        source.read_exact(&mut body)?;
+        let Some(envelope) = record::decode(&body, sum) else { break };
+        read.envelopes.push(envelope);
+        read.next = end;
+    }
+    Ok(read)
+}
+
+/// Writes `bytes` at the end of segment `number` and waits until they are on the disk. After an error the segment is
+/// cut back to `len`, so that nothing half-written stands before later records.
+pub(super) fn append(folder: &Path, number: u64, len: u64, bytes: &[u8]) -> io::Result<()> {
+    let new = len == 0;
+    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path(folder, number))?;
+    let written = file
+        .set_len(len)
+        .and_then(|()| file.seek(SeekFrom::Start(len)))
+        .and_then(|_| file.write_all(bytes))
+        .and_then(|()| file.sync_data());
+    if let Err(error) = written {
+        // Best effort: the reader stops at a torn record anyway, and the next append cuts again.
+        let _ = file.set_len(len);
+        return Err(error);
+    }
+    if new { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Removes a segment whose records are all confirmed.
+pub(super) fn remove(folder: &Path, number: u64) -> io::Result<()> {
+    match fs::remove_file(path(folder, number)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

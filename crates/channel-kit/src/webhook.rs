@@ -1,0 +1,194 @@
+//! `POST /hooks/<channel>/<account>`: verified, translated, made safe, and only then answered 200.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use domain::error::codes;
+use runtime::{
+    names::{label, metric},
+    trace,
+};
+use tracing::Instrument as _;
+
+use crate::{
+    accounts::Live,
+    contract::{Ingress, Webhook, WebhookRequest},
+    intake::{self, Accepted},
+    kit::Kit,
+};
+
+/// The webhook routes of one channel.
+pub(crate) fn routes(kit: Arc<Kit>) -> Router {
+    let path = format!("/hooks/{}/{{account}}", kit.channel);
+    Router::new().route(&path, get(handshake).post(receive)).with_state(kit)
+}
+
+/// Why a call was not accepted: the label of the counter and the status.
+type Refused = (&'static str, StatusCode);
+
+fn retry_later() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2")]).into_response()
+}
+
+/// The account of the path, when it can take calls.
+fn find(kit: &Kit, name: &str) -> Result<(Arc<Live>, Arc<dyn Webhook>), Refused> {
+    let Some(live) = kit.accounts.named(name) else {
+        let early = !kit.accounts.loaded();
+        return Err(if early {
+            ("not_ready", StatusCode::SERVICE_UNAVAILABLE)
+        } else {
+            ("unknown_account", StatusCode::NOT_FOUND)
+        });
+    };
+    let found = match &live.open {
+        Ok(open) => match &open.ingress {
+            Ingress::Webhook(hook) => Ok(Arc::clone(hook)),
+            Ingress::Poll(_) | Ingress::Link(_) => Err(("no_webhook", StatusCode::NOT_FOUND)),
+        },
+        // Without its settings nobody can say whether the call is genuine: the provider should come again.
+        Err(_) => Err(("misconfigured", StatusCode::SERVICE_UNAVAILABLE)),
+    };
+    found.map(|hook| (live, hook))
+}
+
+async fn handshake(
+    State(kit): State<Arc<Kit>>,
+    Path(name): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    let (_, hook) = match find(&kit, &name) {
+        Ok(found) => found,
+        Err((reason, status)) => return refuse(&kit, reason, status),
+    };
+    let request = WebhookRequest { headers: plain(&headers), query, body: Bytes::new() };
+    match catch_unwind(AssertUnwindSafe(|| hook.handshake(&request))) {
+        Ok(Some(answer)) => answer.into_response(),
+        Ok(None) => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn receive(
+    State(kit): State<Arc<Kit>>,
+    Path(name): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let route = format!("/hooks/{}/{{account}}", kit.channel);
+    let span = trace::webhook(&route, "POST");
+    let started = tokio::time::Instant::now().into_std();
+    let response = take(&kit, &name, query, &headers, body).instrument(span.clone()).await;
+    let status = response.status();
+    let error = if status.is_server_error() { status.as_str().to_owned() } else { String::new() };
+    trace::http_status(&span, Some(status.as_u16()), &error);
+    let labels = [
+        (label::METHOD, "POST"),
+        (label::ROUTE, route.as_str()),
+        (label::STATUS, status.as_str()),
+        (label::ERROR, error.as_str()),
+    ];
+    kit.env.metrics.since(metric::HTTP_SERVER, &labels, started);
+    response
+}
+
+async fn take(
+    kit: &Arc<Kit>,
+    name: &str,
+    query: BTreeMap<String, String>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Response {
+    let (live, hook) = match find(kit, name) {
+        Ok(found) => found,
+        Err((reason, status)) => return refuse(kit, reason, status),
+    };
+    trace::note(runtime::names::attribute::CHANNEL, kit.channel.to_string());
+    trace::note(runtime::names::attribute::ORGANIZATION, live.account.organization.to_string());
+    let Ok(_slot) = kit.calls.try_acquire() else {
+        return refuse(kit, "flood", StatusCode::SERVICE_UNAVAILABLE);
+    };
+    let body = match axum::body::to_bytes(body, kit.config.body_limit).await {
+        Ok(body) => body,
+        Err(error) if is_too_long(&error) => return refuse(kit, "too_large", StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => return refuse(kit, "broken_off", StatusCode::BAD_REQUEST),
+    };
+    let request = WebhookRequest { headers: plain(headers), query, body };
+    match catch_unwind(AssertUnwindSafe(|| hook.verify(&request))) {
+        Ok(Some(_verified)) => {}
+        Ok(None) => return refuse(kit, "signature", StatusCode::UNAUTHORIZED),
+        Err(_) => return refuse(kit, "panic", StatusCode::INTERNAL_SERVER_ERROR),
+    }
+    accept(kit, &live, hook.as_ref(), &request).await
+}
+
+/// A genuine call: what it says is made safe, or the call itself is kept as parked.
+async fn accept(kit: &Arc<Kit>, live: &Live, hook: &dyn Webhook, request: &WebhookRequest) -> Response {
+    let account = &live.account;
+    let park = |code, reason: String| {
+        let reason = live.redactor.text(&reason);
+        kit.count_parked("webhook", &code);
+        tracing::warn!(account = %account.id, channel = %kit.channel, reason, "a webhook call is parked");
+        let content_type = request.headers.get("content-type").map(String::as_str);
+        vec![intake::parked_webhook(kit, account, code, reason, &request.body, content_type)]
+    };
+    let batch = match catch_unwind(AssertUnwindSafe(|| hook.translate(request))) {
+        Ok(Ok(arrivals)) => intake::envelopes(kit, account, arrivals, kit.now()),
+        Ok(Err(malformed)) => park(codes::WEBHOOK_MALFORMED, malformed.to_string()),
+        Err(_) => {
+            kit.env.metrics.count(metric::PANICS, &[(label::PLACE, "webhook")], 1);
+            park(codes::INTERNAL, "the translation of the call panicked".to_owned())
+        }
+    };
+    match kit.intake.accept(batch).await {
+        Ok(Accepted::Published | Accepted::Spooled) => {
+            kit.count(metric::WEBHOOK_ACCEPTED, &[]);
+            // What the provider reads in the answer is a courtesy: without it the call is accepted all the same.
+            match catch_unwind(AssertUnwindSafe(|| hook.answer(request))) {
+                Ok(Some(answer)) => axum::Json(answer).into_response(),
+                Ok(None) | Err(_) => StatusCode::OK.into_response(),
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, channel = %kit.channel, "a webhook call is turned away");
+            refuse(kit, "spool", StatusCode::SERVICE_UNAVAILABLE)
+        }
+    }
+}
+
+fn refuse(kit: &Kit, reason: &'static str, status: StatusCode) -> Response {
+    kit.count(metric::WEBHOOK_REJECTED, &[(label::REASON, reason)]);
+    if status == StatusCode::SERVICE_UNAVAILABLE { retry_later() } else { status.into_response() }
+}
+
+/// Whether the body was longer than the limit, somewhere in the chain of causes.
+pub(crate) fn is_too_long(error: &axum::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("length limit exceeded") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Headers as text, names in lower case; values that are not text are left out.
+fn plain(headers: &HeaderMap) -> BTreeMap<String, String> {
+    headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect()
+}
