@@ -1,0 +1,218 @@
+//! From a configuration to the world of a service: the only crate that sees the adapters.
+//!
+//! It is not a place for behaviour: it opens what is configured and hands out ports. Read [`Config`], then [`world`].
+
+mod config;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use adapter_embedded::{Embedded, EmbeddedOptions, FileBlobs, MemoryBuckets, store_path};
+use adapter_rabbitmq::{RabbitBus, RabbitConfig};
+use adapter_redis::RedisStore;
+use adapter_sql::{SqlStore, SqliteOptions, Synchronous};
+use ports::{
+    Blobs, Buckets, Bus, Clock, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns,
+    Views, Windows,
+};
+use runtime::{
+    Env,
+    bus::TracedBus,
+    clock::SystemClock,
+    http::{Http, HttpPolicy},
+    metrics::Metrics,
+};
+
+pub use config::{Config, Invalid};
+
+/// Why the world could not be opened: one sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(String);
+
+fn open_error(problem: impl std::fmt::Display) -> OpenError {
+    OpenError(problem.to_string())
+}
+
+/// The ports of the SQL store, for a service or for the command line.
+#[derive(Clone)]
+pub struct Stores {
+    /// The router's store.
+    pub journal: Arc<dyn Journal>,
+    /// Read models.
+    pub views: Arc<dyn Views>,
+    /// Organizations, accounts, queues, people.
+    pub directory: Arc<dyn Directory>,
+    /// Send attempts.
+    pub ledger: Arc<dyn Ledger>,
+    /// Session windows.
+    pub windows: Arc<dyn Windows>,
+    /// Consent.
+    pub consents: Arc<dyn Consents>,
+    /// Places in providers' streams.
+    pub cursors: Arc<dyn Cursors>,
+    /// Named leases.
+    pub leases: Arc<dyn Leases>,
+    /// Mailboxes of link channels.
+    pub mailboxes: Arc<dyn Mailboxes>,
+    /// Sign-ins.
+    pub sign_ins: Arc<dyn SignIns>,
+    /// Parked messages.
+    pub parking: Arc<dyn Parking>,
+}
+
+impl Stores {
+    fn of(store: &Arc<SqlStore>) -> Self {
+        Self {
+            journal: Arc::clone(store) as _,
+            views: Arc::clone(store) as _,
+            directory: Arc::clone(store) as _,
+            ledger: Arc::clone(store) as _,
+            windows: Arc::clone(store) as _,
+            consents: Arc::clone(store) as _,
+            cursors: Arc::clone(store) as _,
+            leases: Arc::clone(store) as _,
+            mailboxes: Arc::clone(store) as _,
+            sign_ins: Arc::clone(store) as _,
+            parking: Arc::clone(store) as _,
+        }
+    }
+}
+
+fn sqlite(config: &Config) -> SqliteOptions {
+    let synchronous = if config.sync { Synchronous::Full } else { Synchronous::Normal };
+    SqliteOptions { synchronous, ..SqliteOptions::default() }
+}
+
+/// The store alone, beside a running mesh: what the command line works on.
+///
+/// # Errors
+/// [`OpenError`] in plain words.
+pub async fn stores(config: &Config) -> Result<Stores, OpenError> {
+    let store = match &config.postgres_url {
+        Some(url) => SqlStore::postgres(url, 2).await.map_err(open_error)?,
+        None => SqlStore::sqlite(store_path(&config.data), sqlite(config)).await.map_err(open_error)?,
+    };
+    Ok(Stores::of(&Arc::new(store)))
+}
+
+/// The broker alone, without its declarations: for the command line on a mesh with servers.
+///
+/// # Errors
+/// [`OpenError`] when there is no server, or it does not answer.
+pub async fn bus(config: &Config) -> Result<Arc<dyn Bus>, OpenError> {
+    match &config.amqp_url {
+        Some(url) => {
+            let bus = RabbitBus::connect(rabbit(config, url, "afluente-cli")?).await.map_err(open_error)?;
+            Ok(Arc::new(bus))
+        }
+        None => Err(OpenError("the embedded broker belongs to the running process".to_owned())),
+    }
+}
+
+fn rabbit(config: &Config, url: &str, app_id: &str) -> Result<RabbitConfig, OpenError> {
+    let channels = config.channels.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(open_error)?;
+    let mut rabbit = RabbitConfig::new(url, config.partitions, channels, app_id);
+    rabbit.namespace.clone_from(&config.namespace);
+    Ok(rabbit)
+}
+
+/// An open world. Dropping it lets go of the data folder and the connections.
+pub struct World {
+    /// What services are given.
+    pub env: Env,
+    embedded: Option<Embedded>,
+}
+
+impl World {
+    /// Ends the bus and the store in order, after the services have drained.
+    pub async fn close(self) {
+        if let Some(embedded) = self.embedded {
+            embedded.close().await;
+        }
+    }
+}
+
+/// Opens everything that the configuration names. `app` is who asks, for people who look into the broker.
+///
+/// # Errors
+/// [`OpenError`] in plain words: folder not writable or in use, store newer than the binary, server not reachable.
+pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World, OpenError> {
+    let policy = HttpPolicy { allow: config.http_allow.clone(), max_response: config.http_max_response };
+    let http = Http::new(policy, metrics.clone()).map_err(open_error)?;
+    let (stores, bus, blobs, mut buckets, embedded) = if let Some(amqp) = &config.amqp_url {
+        let url = config.postgres_url.as_deref().unwrap_or_default();
+        let store = patiently("PostgreSQL", || SqlStore::postgres(url, config.postgres_connections)).await?;
+        let bus = RabbitBus::open(rabbit(config, amqp, app)?).map_err(open_error)?;
+        let blobs =
+            FileBlobs::open(&config.data.join("blobs")).map_err(|problem| unwritable(&config.data, &problem))?;
+        let parts: (Stores, Arc<dyn Bus>, Arc<dyn Blobs>, Arc<dyn Buckets>) =
+            (Stores::of(&Arc::new(store)), Arc::new(bus), Arc::new(blobs), Arc::new(MemoryBuckets::default()));
+        (parts.0, parts.1, parts.2, parts.3, None)
+    } else {
+        let embedded =
+            Embedded::open(&config.data, EmbeddedOptions { sqlite: sqlite(config) }).await.map_err(open_error)?;
+        let bus: Arc<dyn Bus> = Arc::clone(&embedded.bus) as _;
+        let blobs: Arc<dyn Blobs> = Arc::clone(&embedded.blobs) as _;
+        let buckets: Arc<dyn Buckets> = Arc::clone(&embedded.buckets) as _;
+        (Stores::of(&embedded.store), bus, blobs, buckets, Some(embedded))
+    };
+    let mut windows = Arc::clone(&stores.windows);
+    if let Some(url) = &config.redis_url {
+        let redis = Arc::new(RedisStore::open(url, format!("{}afluente:", config.namespace)).map_err(open_error)?);
+        windows = Arc::clone(&redis) as _;
+        buckets = redis;
+    }
+    let env = Env {
+        replica: config.replica.clone().unwrap_or_else(|| replica(app)).into(),
+        partitions: config.partitions,
+        public_url: config.public_url.as_str().into(),
+        data: Arc::new(config.data.clone()),
+        clock: Arc::new(SystemClock) as Arc<dyn Clock>,
+        bus: Arc::new(TracedBus::new(bus, metrics.clone())),
+        journal: stores.journal,
+        views: stores.views,
+        directory: stores.directory,
+        ledger: stores.ledger,
+        windows,
+        consents: stores.consents,
+        buckets,
+        cursors: stores.cursors,
+        leases: stores.leases,
+        blobs,
+        mailboxes: stores.mailboxes,
+        sign_ins: stores.sign_ins,
+        parking: stores.parking,
+        http,
+        metrics,
+    };
+    Ok(World { env, embedded })
+}
+
+fn unwritable(folder: &Path, problem: &std::io::Error) -> OpenError {
+    OpenError(format!("the data folder {} cannot be written: {problem}", folder.display()))
+}
+
+/// Servers start in any order: the store is tried again for a minute before the process gives up.
+async fn patiently<T, R>(what: &str, mut open: impl FnMut() -> R) -> Result<T, OpenError>
+where
+    R: Future<Output = Result<T, adapter_sql::OpenError>>,
+{
+    for _ in 0..60 {
+        match open().await {
+            Err(adapter_sql::OpenError::Unreachable(problem)) => {
+                tracing::warn!(%problem, "{what} is not there yet");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            done => return done.map_err(open_error),
+        }
+    }
+    open().await.map_err(open_error)
+}
+
+/// Unique in the mesh: the host's name, the process id and what runs in it.
+fn replica(app: &str) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "host" } else { host };
+    format!("{host}-{}-{app}", std::process::id())
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Every test of the project. Private servers on spare ports, their data in a temporary folder, ended by process id.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d -t afluente-test.XXXXXX)
+chmod 755 "$work"
+cleanup() {
+  scripts/servers.sh stop "$work/servers" || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+echo "== the page"
+scripts/web.sh build
+scripts/web.sh test
+scripts/web.sh lint
+
+echo "== format, shell, lints"
+cargo fmt --all --check
+shellcheck scripts/*.sh .ci/run
+cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+echo "== private servers"
+scripts/servers.sh start "$work/servers"
+# shellcheck disable=SC1091
+. "$work/servers/env"
+export AFLUENTE_TEST_AMQP AFLUENTE_TEST_POSTGRES AFLUENTE_TEST_REDIS
+
+echo "== Rust, on embedded and on real servers"
+cargo test --workspace --no-fail-fast
+
+echo "== browsers"
+scripts/browser.sh
