@@ -75,12 +75,19 @@ http_allow = ["127.0.0.1:{simulator}", "127.0.0.1:{whatsapp}"]
 router = "http://127.0.0.1:{router}"
 session = "http://127.0.0.1:{session}"
 
-[[simulator.gupshup]]
-hook_url = "http://127.0.0.1:{whatsapp}/hooks/whatsapp/loja"
-secret = "Bearer mesh-secret"
+[simulator]
+base_url = "http://127.0.0.1:{simulator}"
+
+[[simulator.accounts]]
+name = "loja"
+label = "Loja"
+
+[simulator.accounts.provider.gupshup]
 app_name = "LojaDemo"
 source = "551130000000"
 api_key = "mesh-key"
+hook_url = "http://127.0.0.1:{whatsapp}/hooks/whatsapp/loja"
+webhook_secret = "mesh-secret"
 "#,
             data = folder.path().join("data").display()
         );

@@ -145,9 +145,10 @@ pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World
         let bus = RabbitBus::open(rabbit(config, amqp, app)?).map_err(open_error)?;
         let blobs =
             FileBlobs::open(&config.data.join("blobs")).map_err(|problem| unwritable(&config.data, &problem))?;
-        let parts: (Stores, Arc<dyn Bus>, Arc<dyn Blobs>, Arc<dyn Buckets>) =
-            (Stores::of(&Arc::new(store)), Arc::new(bus), Arc::new(blobs), Arc::new(MemoryBuckets::default()));
-        (parts.0, parts.1, parts.2, parts.3, None)
+        let bus: Arc<dyn Bus> = Arc::new(bus);
+        let blobs: Arc<dyn Blobs> = Arc::new(blobs);
+        let buckets: Arc<dyn Buckets> = Arc::new(MemoryBuckets::default());
+        (Stores::of(&Arc::new(store)), bus, blobs, buckets, None)
     } else {
         let embedded =
             Embedded::open(&config.data, EmbeddedOptions { sqlite: sqlite(config) }).await.map_err(open_error)?;

@@ -14,6 +14,9 @@ pub const EXIT_CONFIG: u8 = 64;
 /// The prefix of the environment.
 pub const PREFIX: &str = "AFLUENTE_";
 
+/// Variables with our prefix that are for the command line, the logs and the tests, not settings.
+const NOT_SETTINGS: [&str; 4] = ["bin", "load", "log", "password"];
+
 /// A configuration that cannot be used: one line, with the key and never with a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{origin}: '{key}' {problem}")]
@@ -42,7 +45,8 @@ impl ConfigError {
 pub fn load<T: DeserializeOwned>(file: Option<&Path>, prefix: &str) -> Result<T, ConfigError> {
     let variables = std::env::vars().filter_map(|(name, value)| {
         let key = name.strip_prefix(prefix)?.to_ascii_lowercase().replace("__", ".");
-        Some((key, value))
+        let tool = NOT_SETTINGS.contains(&key.as_str()) || key.starts_with("test_");
+        (!tool).then_some((key, value))
     });
     read(file, prefix, &variables.collect())
 }

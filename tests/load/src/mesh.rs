@@ -1,0 +1,197 @@
+//! Load on a running mesh: Gupshup webhooks in, desk events out, and the time between.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
+
+use crate::{http::Connection, stats::Latencies};
+
+/// What to send where.
+#[derive(Args, Clone)]
+pub(crate) struct Mesh {
+    /// `host:port` of the desk and the hooks.
+    #[arg(long)]
+    host: String,
+    /// Path of the WhatsApp hook.
+    #[arg(long, default_value = "/hooks/whatsapp/demo-whatsapp")]
+    hook: String,
+    /// The hook's Authorization header.
+    #[arg(long)]
+    secret: String,
+    /// Who signs in at the desk.
+    #[arg(long)]
+    email: String,
+    /// Their password.
+    #[arg(long)]
+    password: String,
+    /// Webhooks in all.
+    #[arg(long, default_value_t = 10_000)]
+    messages: u32,
+    /// Webhooks per second; 0 means as fast as the answers come.
+    #[arg(long, default_value_t = 0)]
+    rate: u32,
+    /// Different customers.
+    #[arg(long, default_value_t = 1_000)]
+    customers: u32,
+    /// Connections.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Seconds to wait for the last desk event.
+    #[arg(long, default_value_t = 120)]
+    patience: u64,
+    /// Start of the customers' numbers, to tell runs apart.
+    #[arg(long, default_value_t = 10_000_000)]
+    first: u64,
+}
+
+pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
+    let token = sign_in(&plan).await?;
+    let start = Instant::now();
+    let (seen, mut heard) = mpsc::unbounded_channel();
+    let listener = tokio::spawn(listen(plan.host.clone(), token, start, seen));
+    // The subscription must stand before the first webhook.
+    heard.recv().await.ok_or("the event stream ended before it began")?;
+    let begun = Instant::now();
+    let sender = tokio::spawn(send_all(plan.clone(), start));
+    let mut latencies = Latencies::default();
+    let mut last = begun;
+    let patience = Duration::from_secs(plan.patience);
+    while latencies.len() < usize::try_from(plan.messages).unwrap_or(usize::MAX) {
+        match tokio::time::timeout(patience, heard.recv()).await {
+            Ok(Some(latency)) => {
+                latencies.add(latency);
+                last = Instant::now();
+            }
+            _ => break,
+        }
+    }
+    let (accepted, refused, sending) = sender.await.map_err(|problem| problem.to_string())??;
+    listener.abort();
+    let took = last.duration_since(begun).as_secs_f64();
+    let heard_all = latencies.len();
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    Ok(json!({
+        "messages": plan.messages, "rate": plan.rate, "accepted": accepted, "refused": refused, "heard": heard_all,
+        "seconds": took, "per_second": heard_all as f64 / took, "accepted_per_second": f64::from(accepted) / sending,
+        "p50_ms": latencies.percentile(0.50), "p99_ms": latencies.percentile(0.99), "max_ms": latencies.percentile(1.0),
+    }))
+}
+
+async fn sign_in(plan: &Mesh) -> Result<String, String> {
+    let mut connection = Connection::open(&plan.host).await.map_err(|problem| problem.to_string())?;
+    let body = json!({"email": plan.email, "password": plan.password}).to_string();
+    let (status, answer) = connection
+        .post("/api/v1/sessions", ("Accept", "application/json"), &body)
+        .await
+        .map_err(|problem| problem.to_string())?;
+    let answer: Value = serde_json::from_slice(&answer).map_err(|problem| format!("sign-in {status}: {problem}"))?;
+    answer["token"].as_str().map(str::to_owned).ok_or_else(|| format!("sign-in {status}: {answer}"))
+}
+
+/// Hears the desk's events and reports the latency of each of our messages; a first zero when the stream stands.
+async fn listen(
+    host: String,
+    token: String,
+    start: Instant,
+    seen: mpsc::UnboundedSender<Duration>,
+) -> Result<(), String> {
+    let mut request =
+        format!("ws://{host}/api/v1/events").into_client_request().map_err(|problem| problem.to_string())?;
+    let bearer = format!("Bearer {token}").parse().map_err(|_| "a token that is no header".to_owned())?;
+    request.headers_mut().insert("authorization", bearer);
+    let stream = tokio::net::TcpStream::connect(&host).await.map_err(|problem| problem.to_string())?;
+    let (mut socket, _) =
+        tokio_tungstenite::client_async(request, stream).await.map_err(|problem| problem.to_string())?;
+    while let Some(Ok(frame)) = socket.next().await {
+        let Message::Text(text) = frame else { continue };
+        let Ok(event) = serde_json::from_str::<Value>(&text) else { continue };
+        if event["type"] == "hello" {
+            let _ = seen.send(Duration::ZERO);
+        }
+        if event["type"] != "message" || event["data"]["direction"] != "in" {
+            continue;
+        }
+        let stamp = event["data"]["content"]["text"].as_str().and_then(|text| text.strip_prefix("bench "));
+        if let Some(micros) = stamp.and_then(|stamp| stamp.parse::<u64>().ok()) {
+            let _ = seen.send(start.elapsed().saturating_sub(Duration::from_micros(micros)));
+        }
+    }
+    Ok(())
+}
+
+/// Sends every webhook once; answers how many were accepted and refused, and the seconds it took.
+async fn send_all(plan: Mesh, start: Instant) -> Result<(u32, u32, f64), String> {
+    let begun = Instant::now();
+    let (work, queue) = async_queue(plan.connections);
+    let mut workers = Vec::new();
+    for _ in 0..plan.connections {
+        let (plan, queue) = (plan.clone(), Arc::clone(&queue));
+        workers.push(tokio::spawn(async move {
+            let mut connection = Connection::open(&plan.host).await.map_err(|problem| problem.to_string())?;
+            let (mut accepted, mut refused) = (0u32, 0u32);
+            loop {
+                let next = queue.lock().await.recv().await;
+                let Some(number) = next else { break };
+                let body = webhook(&plan, number, start);
+                let sent = connection.post(&plan.hook, ("Authorization", &plan.secret), &body).await;
+                match sent {
+                    Ok((200..=299, _)) => accepted += 1,
+                    Ok(_) => refused += 1,
+                    Err(_) => {
+                        refused += 1;
+                        connection = Connection::open(&plan.host).await.map_err(|problem| problem.to_string())?;
+                    }
+                }
+            }
+            Ok::<_, String>((accepted, refused))
+        }));
+    }
+    for number in 0..plan.messages {
+        if plan.rate > 0 {
+            let due = begun + Duration::from_secs_f64(f64::from(number) / f64::from(plan.rate));
+            tokio::time::sleep_until(due.into()).await;
+        }
+        work.send(number).await.map_err(|_| "every connection failed".to_owned())?;
+    }
+    drop(work);
+    let (mut accepted, mut refused) = (0, 0);
+    for worker in workers {
+        let (yes, no) = worker.await.map_err(|problem| problem.to_string())??;
+        accepted += yes;
+        refused += no;
+    }
+    Ok((accepted, refused, begun.elapsed().as_secs_f64()))
+}
+
+type Shared = Arc<tokio::sync::Mutex<mpsc::Receiver<u32>>>;
+
+fn async_queue(room: usize) -> (mpsc::Sender<u32>, Shared) {
+    let (sender, receiver) = mpsc::channel(room.max(1));
+    (sender, Arc::new(tokio::sync::Mutex::new(receiver)))
+}
+
+fn webhook(plan: &Mesh, number: u32, start: Instant) -> String {
+    let customer = format!("5511{}", plan.first + u64::from(number % plan.customers.max(1)));
+    let micros = start.elapsed().as_micros();
+    json!({
+        "app": "LojaDemo", "timestamp": 1_718_003_620_228_u64, "version": 2, "type": "message",
+        "payload": {
+            "id": format!("wamid.bench.{}.{number}", plan.first), "source": customer, "type": "text",
+            "payload": {"text": format!("bench {micros}")},
+            "sender": {"phone": customer, "name": "Bench", "country_code": "55", "dial_code": ""}
+        }
+    })
+    .to_string()
+}
+
+/// Keeps a bounded number of publishes in flight.
+pub(crate) fn window(size: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(size))
+}
