@@ -25,7 +25,7 @@ echo "== private servers"
 scripts/servers.sh start "$work/servers"
 # shellcheck disable=SC1091
 . "$work/servers/env"
-export AFLUENTE_TEST_AMQP AFLUENTE_TEST_POSTGRES AFLUENTE_TEST_REDIS
+export AFLUENTE_TEST_AMQP AFLUENTE_TEST_POSTGRES AFLUENTE_TEST_REDIS AFLUENTE_TEST_SERVERS
 
 echo "== Rust, on embedded and on real servers"
 cargo test --workspace --no-fail-fast

@@ -11,7 +11,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use harness::{BINARY, Dev, eventually, gupshup_text, spare_port};
+use harness::{BINARY, Dev, desk::Desk, eventually, gupshup_text, spare_port};
 use serde_json::{Value, json};
 
 /// One process of the mesh, ended by its id.
@@ -170,6 +170,23 @@ webhook_secret = "mesh-secret"
     }
 }
 
+/// What the customer wrote, as the desk shows it; none while the desk is away.
+async fn inbound(ana: &Desk<'_>, conversation: &Value) -> Option<Vec<String>> {
+    let path = format!("/conversations/{}/messages?limit=200", conversation["id"].as_str().unwrap());
+    let (status, list) = ana.try_get(&path).await;
+    let items = (status == 200).then(|| list["items"].as_array().cloned()).flatten()?;
+    let words = items.iter().filter(|one| one["direction"] == "in").map(|one| one["content"]["text"].as_str().unwrap());
+    Some(words.map(str::to_owned).collect())
+}
+
+/// Does something to the private RabbitMQ: `kill`, `start`.
+fn broker(what: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/servers.sh");
+    let folder = std::env::var("AFLUENTE_TEST_SERVERS").unwrap();
+    let done = Command::new(script).args([what, &folder, "rabbitmq"]).stdout(Stdio::null()).status().unwrap();
+    assert!(done.success(), "servers.sh {what}");
+}
+
 async fn ready(service: &str, port: u16) {
     let url = format!("http://127.0.0.1:{port}/readyz");
     let http = reqwest::Client::new();
@@ -218,20 +235,21 @@ async fn op_1_op_4_every_service_a_process_of_its_own_on_real_servers_and_none_i
     }
     ready("desk", mesh.desk).await;
     let numbers: Vec<String> = eventually("81 messages", || async {
-        let (status, list) =
-            ana.try_get(&format!("/conversations/{}/messages?limit=200", taken["id"].as_str().unwrap())).await;
-        let inbound: Vec<String> = (status == 200)
-            .then(|| list["items"].as_array().cloned())
-            .flatten()?
-            .iter()
-            .filter(|one| one["direction"] == "in")
-            .map(|one| one["content"]["text"].as_str().unwrap().to_owned())
-            .collect();
-        (inbound.len() >= 81).then_some(inbound)
+        let heard = inbound(&ana, &taken).await?;
+        (heard.len() >= 81).then_some(heard)
     })
     .await;
     let expected: Vec<String> = (0..81).map(|number| number.to_string()).collect();
     assert_eq!(numbers, expected, "once each, in order");
+
+    // The broker is killed: webhooks are spooled to disk and answered 2xx, and arrive in order when it is back.
+    broker("kill");
+    for number in 81..101 {
+        post(&format!("wamid.{number}"), &number.to_string()).await;
+    }
+    broker("start");
+    let expected: Vec<String> = (0..101).map(|number| number.to_string()).collect();
+    eventually("what was spooled", || async { (inbound(&ana, &taken).await? == expected).then_some(()) }).await;
 
     let (_, message) = ana.write(&taken, "depois de tudo", "k2").await;
     ana.delivered(&taken, &message, "delivered").await;

@@ -95,20 +95,6 @@ pub async fn stores(config: &Config) -> Result<Stores, OpenError> {
     Ok(Stores::of(&Arc::new(store)))
 }
 
-/// The broker alone, without its declarations: for the command line on a mesh with servers.
-///
-/// # Errors
-/// [`OpenError`] when there is no server, or it does not answer.
-pub async fn bus(config: &Config) -> Result<Arc<dyn Bus>, OpenError> {
-    match &config.amqp_url {
-        Some(url) => {
-            let bus = RabbitBus::connect(rabbit(config, url, "afluente-cli")?).await.map_err(open_error)?;
-            Ok(Arc::new(bus))
-        }
-        None => Err(OpenError("the embedded broker belongs to the running process".to_owned())),
-    }
-}
-
 fn rabbit(config: &Config, url: &str, app_id: &str) -> Result<RabbitConfig, OpenError> {
     let channels = config.channels.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(open_error)?;
     let mut rabbit = RabbitConfig::new(url, config.partitions, channels, app_id);

@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub messages: BTreeMap<MessageId, Message>,
     /// Message by provider id.
     pub by_provider_id: BTreeMap<(AccountId, String), MessageId>,
+    /// The trace of the send that made a provider id known, in W3C form, where it was kept.
+    pub traces: BTreeMap<(AccountId, String), String>,
     /// Message by the event that brought it.
     pub by_cause: BTreeMap<EventId, MessageId>,
     /// Receipts held for these provider ids.
@@ -106,6 +108,8 @@ pub struct ProviderId {
     pub message: MessageId,
     /// The tenant.
     pub organization: OrganizationId,
+    /// The `traceparent` of the attempt that made it known: receipts link to it (OP-3).
+    pub trace: Option<String>,
 }
 
 /// A message to publish after the commit.
@@ -113,6 +117,8 @@ pub struct ProviderId {
 pub struct Outgoing {
     /// The partition whose relay publishes it: rows of one partition go out in the order of their commits.
     pub partition: Partition,
+    /// When it was written: how long it waits is measured from here.
+    pub at: Timestamp,
     /// What to publish.
     pub envelope: Envelope,
 }
@@ -247,4 +253,12 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the store is away.
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError>;
+
+    /// Forgets what need not be kept: desk events and held receipts older than `events_before`, and windows and
+    /// sign-ins that have expired by `now`. A page whose cursor is older reads everything again. Answers how many rows
+    /// went.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError>;
 }

@@ -392,14 +392,18 @@ pub struct AuditCounts {
     pub parked: u64,
     /// Events of kind `message` without their message, or more than one: must be 0.
     pub unaccounted_in: u64,
-    /// Conversations whose message sequences have a gap or a double: must be 0.
+    /// Conversations whose message sequences have a gap or a double, or do not end where the conversation says: must
+    /// be 0.
     pub out_of_order: u64,
+    /// Agents whose seat's load is not the number of their open conversations: must be 0.
+    pub seat_mismatch: u64,
 }
 
 /// Parked messages.
 #[async_trait]
 pub trait Parking: Send + Sync + 'static {
-    /// Keeps them; one with a known id is left out.
+    /// Keeps them. One with a known id is left out, unless it was parked later than the known one, and than that was
+    /// redriven: then it takes its place, is listed again, and an unfulfilled request to redrive it is forgotten.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
@@ -414,9 +418,26 @@ pub trait Parking: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the store is away.
     async fn show(&self, id: ParkedId) -> Result<Option<Parked>, StoreError>;
-    /// Notes that it was sent on its way again.
+    /// Asks the router to send these on their way again. Those that were redriven already, or are unknown, are left
+    /// out.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn request_redrive(&self, ids: &[ParkedId], at: Timestamp) -> Result<(), StoreError>;
+    /// What [`Parking::request_redrive`] asked for and nobody has done yet, in the order of the requests.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn redrive_requested(&self, limit: u32) -> Result<Vec<Parked>, StoreError>;
+    /// Notes that it was sent on its way again. `at` is a moment from before it was sent: when it has been parked again
+    /// since, it stays listed.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
     async fn redriven(&self, id: ParkedId, at: Timestamp) -> Result<(), StoreError>;
+    /// Takes the request back: it cannot be redriven. It stays listed, with this reason.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn redrive_refused(&self, id: ParkedId, reason: &str) -> Result<(), StoreError>;
 }

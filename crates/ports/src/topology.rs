@@ -27,7 +27,7 @@ pub enum Topic {
     Outbound(Channel, Partition),
     /// Media to fetch.
     Media(Channel),
-    /// A reason to look at an organization's distribution again.
+    /// A reason to look at an organization's distribution again, or, without an organization, at the partition's outbox.
     Distribution(Partition),
     /// Changes for the desk; every subscriber gets each. Lost when nobody listens: the store has them.
     Events,

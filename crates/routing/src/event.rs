@@ -1,6 +1,6 @@
 //! What the router decides about.
 
-use domain::{Commanded, Considered, ConversationId, Inbound, OrganizationId, Timestamp, UserId};
+use domain::{Commanded, Considered, ConversationId, Inbound, MessageId, OrganizationId, Timestamp, UserId};
 
 /// An event with the time at which it is decided: the core never asks for the hour.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,17 @@ pub enum Event {
     Due(Due),
     /// Distribution proposes an agent for a waiting conversation.
     Assign(Proposal),
+    /// An operator decided that a doubtful message goes again.
+    Redrive(Redrive),
+}
+
+/// A parked outgoing message that goes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redrive {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// Which.
+    pub message: MessageId,
 }
 
 /// The timers of a conversation.

@@ -1,14 +1,24 @@
 //! A failed or parked message is tried again, as a new attempt of the same message.
 
-use domain::{Class, Conversation, Delivery, DeliveryState, MessageId, PartDelivery, error::codes};
+use domain::{Class, Conversation, Delivery, DeliveryState, Message, MessageId, PartDelivery, Timestamp, error::codes};
 
-use crate::{Decision, Effect, order::Order, send};
+use crate::{Decision, Effect, State, order::Order, send};
 
 pub(crate) fn decide(order: &Order<'_>, conversation: &Conversation, id: MessageId) -> Decision {
     if let Some(refusal) = order.unless_serving(conversation) {
         return refusal;
     }
     let found = order.state.messages.get(&id).filter(|found| found.conversation == conversation.id);
+    try_again(order.state, conversation, found, order.now)
+}
+
+/// Queues the message anew and sends it to the gate, unless it has not failed.
+pub(crate) fn try_again(
+    state: &State,
+    conversation: &Conversation,
+    found: Option<&Message>,
+    now: Timestamp,
+) -> Decision {
     let Some((found, delivery)) = found.and_then(|found| Some((found, found.delivery.as_ref()?))) else {
         return Decision::refused(Class::NotFound, codes::NOT_FOUND, "there is no such outgoing message");
     };
@@ -22,7 +32,7 @@ pub(crate) fn decide(order: &Order<'_>, conversation: &Conversation, id: Message
         parts: delivery.parts.iter().map(again).collect(),
         planned: delivery.planned,
         failure: None,
-        at: order.now,
+        at: now,
     });
     let failed = delivery
         .parts
@@ -31,8 +41,8 @@ pub(crate) fn decide(order: &Order<'_>, conversation: &Conversation, id: Message
         .filter(|(_, part)| part.state == DeliveryState::Failed && !part.provider_ids.is_empty())
         .filter_map(|(index, _)| u16::try_from(index).ok())
         .collect();
-    decision.effects.push(Effect::Reopen { message: id, failed });
-    let request = send::request(order.state, conversation, &message, order.now);
+    decision.effects.push(Effect::Reopen { message: message.id, failed });
+    let request = send::request(state, conversation, &message, now);
     decision.effects.push(Effect::RequestSend(Box::new(request)));
     decision.message(message);
     decision

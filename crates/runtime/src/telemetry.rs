@@ -50,10 +50,15 @@ impl Options {
             endpoint: variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
                 .or_else(|| variable("OTEL_EXPORTER_OTLP_ENDPOINT")),
             disabled: variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")),
-            filter: variable("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+            filter: quieted(variable("RUST_LOG").unwrap_or_else(|| "info".to_owned())),
             json: variable("LOG_FORMAT").is_none_or(|value| value != "text"),
         }
     }
+}
+
+/// lapin logs each loss of a connection many times over as an error; its adapter says it once, in our words.
+fn quieted(filter: String) -> String {
+    if filter.contains("lapin") { filter } else { format!("{filter},lapin=off") }
 }
 
 /// Telemetry could not be set up.

@@ -30,7 +30,7 @@ impl RouterApi for RouterHandle {
 
 impl RouterHandle {
     async fn carry_out(&self, command: Commanded) -> Result<Done, Refusal> {
-        let items = [Item { event: Event::Command(command), span: Span::current() }];
+        let items = [Item::new(Event::Command(command), Span::current())];
         let mut tries = 0;
         loop {
             let stop = match self.shell.attempt(&items).await {

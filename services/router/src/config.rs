@@ -24,6 +24,8 @@ pub struct Config {
     pub timer_millis: u64,
     /// How often every organization's distribution is looked at, in milliseconds, in case a nudge was lost.
     pub sweep_millis: u64,
+    /// How many days the desk's events, and receipts that nobody claimed, are kept.
+    pub events_days: u32,
     /// How often a command is decided again when others are quicker, before it is refused as changed meanwhile.
     pub command_tries: u32,
 }
@@ -40,6 +42,7 @@ impl Default for Config {
             lease_millis: 6_000,
             timer_millis: 1_000,
             sweep_millis: 5_000,
+            events_days: 7,
             command_tries: 12,
         }
     }

@@ -12,9 +12,9 @@ use runtime::Drain;
 use tracing::Instrument as _;
 
 use crate::{
+    census::Census,
     inbound::{own_span, subscribe},
-    relay::Held,
-    shell::{Item, Shell, Stop, pause},
+    shell::{Item, Nudged, Shell, Stop, pause},
 };
 
 /// The most waiting conversations that one look takes.
@@ -35,6 +35,11 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
             return if drain.has_begun() { Ok(()) } else { Err("the subscription ended".to_owned()) };
         }
         let organizations: BTreeSet<OrganizationId> = batch.iter().filter_map(organization).collect();
+        if batch.iter().any(|delivery| organization(delivery).is_none()) {
+            // From a replica that does not relay what it committed. As a rule, who consumes a partition leases it too;
+            // where not, the relay's rest is short.
+            shell.outbox.notify_one();
+        }
         for organization in organizations {
             let span = own_span("distribute");
             if let Err(stop) = look(&shell, organization, &drain).instrument(span).await {
@@ -50,14 +55,16 @@ fn organization(delivery: &Delivery) -> Option<OrganizationId> {
     delivery.envelope.headers.get(headers::ORGANIZATION)?.parse().ok()
 }
 
-/// Nudges every organization whose distribution partition this replica leases: nothing idles for long.
-pub(crate) async fn sweep(shell: Arc<Shell>, held: Arc<Held>, drain: Drain) -> Result<(), String> {
+/// Nudges every organization whose distribution partition this replica leases: nothing idles for long. Counts their
+/// open conversations now and then.
+pub(crate) async fn sweep(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
+    let mut census = Census::default();
     loop {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(shell.config.sweep_millis)) => {}
             () = drain.begun() => return Ok(()),
         }
-        let partitions = held.now();
+        let partitions = shell.held.now();
         let organizations = match shell.env.directory.organizations().await {
             Ok(organizations) => organizations,
             Err(error) => {
@@ -66,14 +73,17 @@ pub(crate) async fn sweep(shell: Arc<Shell>, held: Arc<Held>, drain: Drain) -> R
             }
         };
         let ours = |id: &OrganizationId| partitions.contains(&distribution_partition(*id, shell.env.partitions));
+        let organizations: Vec<_> =
+            organizations.into_iter().map(|organization| organization.id).filter(ours).collect();
+        census.take(&shell, &organizations).await;
         let mut due = BTreeSet::new();
-        for id in organizations.into_iter().map(|organization| organization.id).filter(ours) {
+        for id in organizations {
             let rules = shell.rules.of(id).await.unwrap_or_default();
             if rules.queues.keys().any(|queue| rules.distributes(*queue)) {
                 due.insert(id);
             }
         }
-        shell.nudge(due);
+        shell.nudge(Nudged { organizations: due, ..Nudged::default() });
     }
 }
 
@@ -88,7 +98,7 @@ async fn look(shell: &Shell, organization: OrganizationId, drain: &Drain) -> Res
         }
         let items = |batch: &[Proposal]| -> Vec<Item> {
             let span = tracing::Span::current();
-            batch.iter().map(|one| Item { event: Event::Assign(one.clone()), span: span.clone() }).collect()
+            batch.iter().map(|one| Item::new(Event::Assign(one.clone()), span.clone())).collect()
         };
         let mut given = 0;
         for batch in proposals.chunks(BATCH) {

@@ -44,7 +44,8 @@ impl Draft {
         Self { partitions, ..Self::default() }
     }
 
-    pub(crate) fn change(&mut self, change: &Change) {
+    /// Notes a change. What becomes known at a provider is kept with `trace`, the `traceparent` of the attempt.
+    pub(crate) fn change(&mut self, change: &Change, trace: Option<&str>) {
         match change {
             Change::Processed { event, organization, kind, at } => self.processed.push(Processed {
                 event: *event,
@@ -69,6 +70,7 @@ impl Draft {
                 id: id.clone(),
                 message: *message,
                 organization: *organization,
+                trace: trace.map(str::to_owned),
             }),
             Change::Hold(receipt) => self.hold.push(receipt.clone()),
             Change::Release(event) => {
@@ -112,7 +114,7 @@ impl Draft {
             Effect::RequestSend(request) => {
                 let partition = request.thread.partition(self.partitions);
                 let envelope = requested(&request, Topic::Requested(partition), span);
-                self.outbox.push(Outgoing { partition, envelope });
+                self.outbox.push(Outgoing { partition, at: now, envelope });
             }
             Effect::Reopen { message, failed } => self.reopen.push((message, failed)),
             Effect::ParkSend { request, part, code, reason } => {

@@ -111,7 +111,8 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
     }
 }
 
-/// Publishes a nudge for each organization that has a reason, a few milliseconds' worth at a time.
+/// Publishes a nudge for each organization and each outbox of others that has a reason, a few milliseconds' worth at a
+/// time. One for an outbox names no organization.
 pub(crate) async fn nudges(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
     let mut count: u64 = 0;
     loop {
@@ -119,16 +120,20 @@ pub(crate) async fn nudges(shell: Arc<Shell>, drain: Drain) -> Result<(), String
             () = shell.nudge.notified() => {}
             () = drain.begun() => return Ok(()),
         }
-        let organizations = shell.take_nudged();
-        let batch = organizations.into_iter().map(|organization| {
+        let nudged = shell.take_nudged();
+        let to_organizations = nudged.organizations.into_iter().map(|organization| {
+            (distribution_partition(organization, shell.env.partitions), Some(organization.to_string()))
+        });
+        let to_relays = nudged.relays.into_iter().map(|partition| (partition, None));
+        let batch = to_organizations.chain(to_relays).map(|(partition, organization)| {
             count += 1;
             Envelope {
                 id: format!("nudge/{}/{}/{count}", shell.env.replica, shell.env.clock.now().millis()),
-                topic: Topic::Distribution(distribution_partition(organization, shell.env.partitions)),
+                topic: Topic::Distribution(partition),
                 kind: "afluente.router.v1.Nudge".to_owned(),
                 correlation: None,
-                headers: BTreeMap::from([(headers::ORGANIZATION.to_owned(), organization.to_string())]),
-                body: Bytes::from(organization.to_string()),
+                headers: organization.iter().map(|id| (headers::ORGANIZATION.to_owned(), id.clone())).collect(),
+                body: Bytes::from(organization.unwrap_or_default()),
             }
         });
         if let Err(error) = shell.env.bus.publish(batch.collect()).await {

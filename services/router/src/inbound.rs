@@ -84,7 +84,8 @@ fn read(shell: &Shell, delivery: Delivery) -> Option<Arrived> {
         Ok(inbound) => {
             let queue = Queue::RouterInbound(inbound.thread.partition(shell.env.partitions));
             let span = trace::process(&delivery.envelope, &queue);
-            Some(Arrived { delivery, item: Item { event: Event::Inbound(inbound), span } })
+            let trace = delivery.envelope.headers.get(trace::TRACEPARENT).cloned();
+            Some(Arrived { delivery, item: Item { event: Event::Inbound(inbound), span, trace } })
         }
         Err(error) => {
             tracing::error!(id = delivery.envelope.id, %error, "an inbound event cannot be read; parked");

@@ -5,8 +5,10 @@
 //! are let out: that is the session service's gate.
 //!
 //! Read `shell.rs` first, then `inbound.rs` (events from providers) and `commands.rs` (people's orders). `relay.rs`
-//! publishes the outbox, `distribution.rs` hands out what waits, `timers.rs` fires what is due.
+//! publishes the outbox, `distribution.rs` hands out what waits, `timers.rs` fires what is due, `parked.rs` and
+//! `redrive.rs` keep and send again what could not go on.
 
+mod census;
 mod commands;
 mod config;
 mod distribution;
@@ -15,8 +17,11 @@ mod heralds;
 mod inbound;
 mod lookup;
 mod parked;
+mod redrive;
 mod relay;
+mod retention;
 mod rules;
+mod send_traces;
 mod shell;
 mod timers;
 
@@ -27,16 +32,15 @@ use runtime::{BoxFuture, Check, Drain, Env, OnFailure, Service, Task};
 
 pub use commands::RouterHandle;
 pub use config::Config;
-pub use parked::{KIND, REOPEN};
+pub use parked::{KIND, MESSAGE_ID, REOPEN};
 
-use crate::{relay::Held, shell::Shell};
+use crate::shell::Shell;
 
 /// The service, not yet running, and its handle for callers in the same process. The handle works as long as the
 /// service's tasks run.
 pub fn service(config: Config, env: Env, gate: Arc<dyn GateApi>) -> (Service, RouterHandle) {
     let shell = Arc::new(Shell::new(config, env, gate));
     let handle = RouterHandle { shell: Arc::clone(&shell) };
-    let held = Arc::new(Held::default());
     let mut tasks = Vec::new();
     let workers = shell.config.workers.max(1);
     for worker in 0..workers {
@@ -45,20 +49,18 @@ pub fn service(config: Config, env: Env, gate: Arc<dyn GateApi>) -> (Service, Ro
             Box::pin(inbound::run(shell, share.clone(), drain))
         }));
     }
-    let with = |name: &str, run: Leased| {
-        let held = Arc::clone(&held);
-        task(name.to_owned(), &shell, move |shell, drain| run(shell, Arc::clone(&held), drain))
-    };
-    tasks.push(with("router.leases", |shell, held, drain| Box::pin(relay::leases(shell, held, drain))));
-    tasks.push(with("router.relay", |shell, held, drain| Box::pin(relay::run(shell, held, drain))));
-    tasks.push(with("router.timers", |shell, held, drain| Box::pin(timers::run(shell, held, drain))));
-    tasks.push(with("router.sweep", |shell, held, drain| Box::pin(distribution::sweep(shell, held, drain))));
     let plain =
         |name: &str, run: fn(Arc<Shell>, Drain) -> BoxFuture<Result<(), String>>| task(name.to_owned(), &shell, run);
+    tasks.push(plain("router.leases", |shell, drain| Box::pin(relay::leases(shell, drain))));
+    tasks.push(plain("router.relay", |shell, drain| Box::pin(relay::run(shell, drain))));
+    tasks.push(plain("router.timers", |shell, drain| Box::pin(timers::run(shell, drain))));
+    tasks.push(plain("router.sweep", |shell, drain| Box::pin(distribution::sweep(shell, drain))));
     tasks.push(plain("router.heralds", |shell, drain| Box::pin(heralds::run(shell, drain))));
     tasks.push(plain("router.nudges", |shell, drain| Box::pin(heralds::nudges(shell, drain))));
     tasks.push(plain("router.distribution", |shell, drain| Box::pin(distribution::run(shell, drain))));
     tasks.push(plain("router.parked", |shell, drain| Box::pin(parked::run(shell, drain))));
+    tasks.push(plain("router.redrive", |shell, drain| Box::pin(redrive::run(shell, drain))));
+    tasks.push(plain("router.retention", |shell, drain| Box::pin(retention::run(shell, drain))));
     let api: Arc<dyn RouterApi> = Arc::new(handle.clone());
     let service = Service {
         name: "router".to_owned(),
@@ -70,9 +72,6 @@ pub fn service(config: Config, env: Env, gate: Arc<dyn GateApi>) -> (Service, Ro
     };
     (service, handle)
 }
-
-/// Starts a task that works on leased partitions.
-type Leased = fn(Arc<Shell>, Arc<Held>, Drain) -> BoxFuture<Result<(), String>>;
 
 fn task<R>(name: String, shell: &Arc<Shell>, run: R) -> Task
 where

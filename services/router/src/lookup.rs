@@ -11,6 +11,7 @@ pub(crate) const fn organization(event: &Event) -> OrganizationId {
         Event::Command(command) => command.organization,
         Event::Due(due) => due.organization,
         Event::Assign(proposal) => proposal.organization,
+        Event::Redrive(redrive) => redrive.organization,
     }
 }
 
@@ -35,6 +36,9 @@ pub(crate) fn first<'a>(events: impl Iterator<Item = &'a Event>) -> Lookup {
             Event::Assign(proposal) => {
                 lookup.conversations.insert((proposal.organization, proposal.conversation));
                 lookup.seats.insert((proposal.organization, proposal.user));
+            }
+            Event::Redrive(redrive) => {
+                lookup.messages.insert((redrive.organization, redrive.message));
             }
         }
     }
@@ -111,6 +115,10 @@ pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State)
                 if let InboundBody::Attempted(attempted) = &inbound.body {
                     answered(&mut lookup, state, attempted.message);
                 }
+                continue;
+            }
+            Event::Redrive(redrive) => {
+                answered(&mut lookup, state, redrive.message);
                 continue;
             }
             Event::Assign(_) => continue,

@@ -21,6 +21,8 @@ use crate::{
 
 /// Header of a parked message: the `kind` of its envelope, for redriving.
 pub const KIND: &str = "afluente-kind";
+/// Header of a parked message: the id of its envelope, so that parked again it is the same parked message.
+pub const MESSAGE_ID: &str = "afluente-message-id";
 /// Header of a parked message: redriving it is a new attempt at this outgoing message, so [`ports::Ledger::reopen`]
 /// comes first.
 pub const REOPEN: &str = "afluente-reopen";
@@ -82,6 +84,7 @@ fn read(shell: &Shell, envelope: &Envelope) -> Parked {
     let mut kept: Vec<(String, String)> =
         envelope.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())).map(clone_pair).collect();
     kept.push((KIND.to_owned(), envelope.kind.clone()));
+    kept.push((MESSAGE_ID.to_owned(), envelope.id.clone()));
     Parked {
         id: ParkedId::derive(&["bus", &from, &envelope.id]),
         organization: header(headers::ORGANIZATION).and_then(|id| id.parse().ok()),

@@ -11,7 +11,7 @@ use runtime::{Drain, names::metric};
 use tokio::time::Instant;
 
 use crate::{
-    parked::KIND,
+    parked::{KIND, MESSAGE_ID},
     shell::{Shell, pause},
 };
 
@@ -36,7 +36,8 @@ impl Held {
 }
 
 /// Claims partitions and renews the claims; gives them up when the drain begins and the relay has ended.
-pub(crate) async fn leases(shell: Arc<Shell>, held: Arc<Held>, drain: Drain) -> Result<(), String> {
+pub(crate) async fn leases(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
+    let held = &shell.held;
     let all: Vec<Partition> = (0..shell.env.partitions).map(Partition).collect();
     let ttl = shell.config.lease_millis;
     let lasts = Duration::from_millis(u64::from(ttl));
@@ -69,12 +70,12 @@ pub(crate) async fn leases(shell: Arc<Shell>, held: Arc<Held>, drain: Drain) -> 
 }
 
 /// Publishes rows until the drain begins, then once more.
-pub(crate) async fn run(shell: Arc<Shell>, held: Arc<Held>, drain: Drain) -> Result<(), String> {
+pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
     let rest = Duration::from_millis(shell.config.relay_rest_millis);
     let mut failures = 0;
     loop {
         let last = drain.has_begun();
-        match pass(&shell, &held).await {
+        match pass(&shell).await {
             Ok(()) => failures = 0,
             Err(error) => {
                 tracing::warn!(%error, "the outbox waits");
@@ -108,15 +109,15 @@ enum Hindrance {
 }
 
 /// Publishes until the outbox is empty.
-async fn pass(shell: &Shell, held: &Held) -> Result<(), Hindrance> {
+async fn pass(shell: &Shell) -> Result<(), Hindrance> {
     loop {
-        let partitions = held.now();
+        let partitions = shell.held.now();
         if partitions.is_empty() {
+            gauge(shell, &[]);
             return Ok(());
         }
         let rows = shell.env.journal.outbox(&partitions, shell.config.relay_batch).await?;
-        #[expect(clippy::cast_precision_loss, reason = "a page of rows is small")]
-        shell.env.metrics.gauge(metric::OUTBOX_BACKLOG, &[], rows.len() as f64);
+        gauge(shell, &rows);
         if rows.is_empty() {
             return Ok(());
         }
@@ -124,6 +125,15 @@ async fn pass(shell: &Shell, held: &Held) -> Result<(), Hindrance> {
         let sequences: Vec<i64> = rows.iter().map(|row| row.sequence).collect();
         shell.env.journal.relayed(&sequences).await?;
     }
+}
+
+/// How much waits in the partitions of this replica, and for how long.
+fn gauge(shell: &Shell, rows: &[OutboxRow]) {
+    let age = rows.first().map_or(0, |row| shell.env.clock.now().millis().saturating_sub(row.outgoing.at.millis()));
+    #[expect(clippy::cast_precision_loss, reason = "a page of rows is small, and so is an age in milliseconds")]
+    let (count, age) = (rows.len() as f64, age.max(0) as f64 / 1_000.0);
+    shell.env.metrics.gauge(metric::OUTBOX_BACKLOG, &[], count);
+    shell.env.metrics.gauge(metric::OUTBOX_AGE, &[], age);
 }
 
 async fn publish(shell: &Shell, rows: &[OutboxRow]) -> Result<(), Hindrance> {
@@ -149,6 +159,7 @@ fn lost(shell: &Shell, row: &OutboxRow, reason: String) -> Parked {
     let envelope = &row.outgoing.envelope;
     let mut headers: Vec<(String, String)> = envelope.headers.clone().into_iter().collect();
     headers.push((KIND.to_owned(), envelope.kind.clone()));
+    headers.push((MESSAGE_ID.to_owned(), envelope.id.clone()));
     let organization = envelope.headers.get(ports::bus::headers::ORGANIZATION);
     Parked {
         id: ParkedId::derive(&["outbox", &envelope.id]),

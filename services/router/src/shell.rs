@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use domain::{Class, Conversation, Failure, Message, OrganizationId, Outcome, Refusal, error::codes};
+use domain::{Class, Conversation, Failure, Message, OrganizationId, Outcome, Partition, Refusal, Stage, error::codes};
 use ports::{
     StoreError,
     apis::{GateApi, Verdict},
     journal::CommitError,
 };
-use routing::{Decision, Effect, Event, Rules, Stamped, State, decide};
+use routing::{Change, Decision, Effect, Event, Rules, Stamped, State, decide};
 use runtime::{
     Env,
     names::{attribute, label, metric},
@@ -22,12 +22,21 @@ use runtime::{
 use tokio::sync::Notify;
 use tracing::Span;
 
-use crate::{Config, draft::Draft, heralds::Heralds, lookup, rules::RuleBook};
+use crate::{Config, draft::Draft, heralds::Heralds, lookup, relay::Held, rules::RuleBook, send_traces::SendTraces};
 
 /// An event with the span under which what comes of it is traced.
 pub(crate) struct Item {
     pub(crate) event: Event,
     pub(crate) span: Span,
+    /// The `traceparent` that came with it.
+    pub(crate) trace: Option<String>,
+}
+
+impl Item {
+    /// An event that came without a message.
+    pub(crate) const fn new(event: Event, span: Span) -> Self {
+        Self { event, span, trace: None }
+    }
 }
 
 /// What became of an event, once its commit stands.
@@ -40,6 +49,15 @@ pub(crate) struct Carried {
     pub(crate) conversation: Option<Conversation>,
     /// The message for the answer to a command.
     pub(crate) message: Option<Message>,
+}
+
+/// Reasons for a look, on their way to the replicas whose business it is.
+#[derive(Default)]
+pub(crate) struct Nudged {
+    /// Something waits or somebody is free there.
+    pub(crate) organizations: BTreeSet<OrganizationId>,
+    /// Their outbox has rows, and another replica relays them.
+    pub(crate) relays: BTreeSet<Partition>,
 }
 
 /// Why a batch was not committed.
@@ -81,8 +99,10 @@ pub(crate) struct Shell {
     pub(crate) outbox: Notify,
     /// Desk events on their way to the bus.
     pub(crate) heralds: Heralds,
-    nudged: Mutex<BTreeSet<OrganizationId>>,
-    /// Rung when an organization was nudged.
+    /// The partitions that this replica relays.
+    pub(crate) held: Held,
+    nudged: Mutex<Nudged>,
+    /// Rung when something was nudged.
     pub(crate) nudge: Notify,
 }
 
@@ -96,6 +116,7 @@ impl Shell {
             gate,
             outbox: Notify::new(),
             heralds: Heralds::default(),
+            held: Held::default(),
             nudged: Mutex::default(),
             nudge: Notify::new(),
         }
@@ -104,7 +125,7 @@ impl Shell {
     /// Carries the events out in one commit, in order, or nothing of them.
     pub(crate) async fn attempt(&self, items: &[Item]) -> Result<Vec<Carried>, Stop> {
         let now = self.env.clock.now();
-        let mut state = self.load(items).await?;
+        let (mut state, mut traces) = self.load(items).await?;
         let mut books = self.books(items).await?;
         let mut draft = Draft::new(self.env.partitions);
         let mut decisions = Vec::with_capacity(items.len());
@@ -126,7 +147,8 @@ impl Shell {
             }
             item.span.in_scope(|| trace::note(attribute::OUTCOME, decision.why));
             for change in &decision.changes {
-                draft.change(change);
+                draft.change(change, item.trace.as_deref());
+                traces.learn(change, item.trace.as_deref());
                 state.evolve(change);
             }
             for effect in std::mem::take(&mut decision.effects) {
@@ -137,18 +159,22 @@ impl Shell {
         let carried = decisions.iter().map(|decision| carried(decision, &draft, &state)).collect();
         self.check(&draft, &state);
         self.write(draft, &state, now).await?;
+        // Once the commit stands: an attempt that meets a conflict leaves no links behind.
+        traces.link(items);
         self.count(items, &decisions);
         Ok(carried)
     }
 
-    async fn load(&self, items: &[Item]) -> Result<State, StoreError> {
+    async fn load(&self, items: &[Item]) -> Result<(State, SendTraces), StoreError> {
         let events = || items.iter().map(|item| &item.event);
         let mut state = State::default();
-        lookup::merge(&mut state, self.env.journal.load(&lookup::first(events())).await?);
+        let mut found = self.env.journal.load(&lookup::first(events())).await?;
+        let traces = SendTraces::of(std::mem::take(&mut found.traces));
+        lookup::merge(&mut state, found);
         if let Some(more) = lookup::second(events(), &state) {
             lookup::merge(&mut state, self.env.journal.load(&more).await?);
         }
-        Ok(state)
+        Ok((state, traces))
     }
 
     async fn books(&self, items: &[Item]) -> Result<BTreeMap<OrganizationId, Arc<Rules>>, StoreError> {
@@ -202,20 +228,25 @@ impl Shell {
             self.outbox.notify_one();
         }
         self.heralds.send(&events);
-        self.nudge(nudges);
+        let held = self.held.now();
+        let elsewhere = commit.outbox.iter().map(|row| row.partition).filter(|p| !held.contains(p)).collect();
+        self.nudge(Nudged { organizations: nudges, relays: elsewhere });
         Ok(())
     }
 
-    /// Asks for a look at these organizations' distribution.
-    pub(crate) fn nudge(&self, organizations: BTreeSet<OrganizationId>) {
-        if !organizations.is_empty() {
-            self.nudged.lock().unwrap_or_else(PoisonError::into_inner).extend(organizations);
+    /// Asks the replicas whose business it is for a look.
+    pub(crate) fn nudge(&self, more: Nudged) {
+        if !more.organizations.is_empty() || !more.relays.is_empty() {
+            let mut nudged = self.nudged.lock().unwrap_or_else(PoisonError::into_inner);
+            nudged.organizations.extend(more.organizations);
+            nudged.relays.extend(more.relays);
+            drop(nudged);
             self.nudge.notify_one();
         }
     }
 
-    /// The organizations that were nudged since the last call.
-    pub(crate) fn take_nudged(&self) -> BTreeSet<OrganizationId> {
+    /// What was nudged since the last call.
+    pub(crate) fn take_nudged(&self) -> Nudged {
         std::mem::take(&mut *self.nudged.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -244,6 +275,10 @@ impl Shell {
                 (Event::Due(_), why) => metrics.count(metric::TIMERS_FIRED, &[(label::KIND, why)], 1),
                 _ => {}
             }
+            if let Some((channel, reason)) = closed(decision) {
+                let labels = [(label::CHANNEL, channel), (label::REASON, reason)];
+                metrics.count(metric::CONVERSATIONS_CLOSED, &labels, 1);
+            }
         }
     }
 }
@@ -255,6 +290,19 @@ fn carried(decision: &Decision, draft: &Draft, state: &State) -> Carried {
         conversation: decision.conversation.and_then(|id| draft.conversation(state, id)),
         message: decision.message.and_then(|id| draft.message(state, id)),
     }
+}
+
+/// The channel of the conversation that a decision closes, and why.
+fn closed(decision: &Decision) -> Option<(&str, &'static str)> {
+    let reason = match decision.why {
+        "concluded" => "concluded",
+        "abandoned" => "abandoned",
+        _ => return None,
+    };
+    decision.changes.iter().find_map(|change| match change {
+        Change::Conversation(one) if one.stage == Stage::Closed => Some((one.channel.as_str(), reason)),
+        _ => None,
+    })
 }
 
 /// A message for an account that the remembered rules do not have: it may have been added just now.

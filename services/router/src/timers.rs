@@ -9,7 +9,6 @@ use tracing::Instrument as _;
 
 use crate::{
     inbound::own_span,
-    relay::Held,
     shell::{Item, Shell, Stop},
 };
 
@@ -17,22 +16,22 @@ use crate::{
 const BATCH: u32 = 128;
 
 /// Looks at the timers again and again.
-pub(crate) async fn run(shell: Arc<Shell>, held: Arc<Held>, drain: Drain) -> Result<(), String> {
+pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
     let rest = Duration::from_millis(shell.config.timer_millis);
     loop {
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
             () = drain.begun() => return Ok(()),
         }
-        if let Err(stop) = fire(&shell, &held, &drain).await {
+        if let Err(stop) = fire(&shell, &drain).await {
             tracing::warn!(?stop, "timers wait");
         }
     }
 }
 
-async fn fire(shell: &Shell, held: &Held, drain: &Drain) -> Result<(), Stop> {
+async fn fire(shell: &Shell, drain: &Drain) -> Result<(), Stop> {
     while !drain.has_begun() {
-        let partitions = held.now();
+        let partitions = shell.held.now();
         if partitions.is_empty() {
             return Ok(());
         }
@@ -42,7 +41,7 @@ async fn fire(shell: &Shell, held: &Held, drain: &Drain) -> Result<(), Stop> {
         }
         let full = due.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
         let span = own_span("fire timers");
-        let item = |due: &DueTimer| Item { event: event(due), span: span.clone() };
+        let item = |due: &DueTimer| Item::new(event(due), span.clone());
         let items: Vec<Item> = due.iter().map(item).collect();
         let fired = match shell.attempt(&items).instrument(span.clone()).await {
             // One of them moved on: alone, the others do not suffer for it.

@@ -81,6 +81,10 @@ impl Journal for Scripted {
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError> {
         self.inner.contact(organization, id).await
     }
+
+    async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        self.inner.sweep(events_before, now).await
+    }
 }
 
 fn scripted(world: &World, silent: bool, away: u32) -> (Arc<Scripted>, runtime::Env) {

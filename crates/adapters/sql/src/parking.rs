@@ -1,5 +1,7 @@
 //! Parked messages.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use domain::{Code, OrganizationId, Parked, ParkedId, Timestamp};
 use ports::{Parking, StoreError};
@@ -7,7 +9,9 @@ use sea_orm::Value;
 
 use crate::{
     SqlStore,
-    statement::{Row, Sql, Table, failure, insert_rows, json, optional_printed, optional_text, printed, text},
+    statement::{
+        Row, Sql, Table, execute_in, failure, insert_rows, json, optional_printed, optional_text, printed, text,
+    },
 };
 
 pub(crate) const PARKED: Table = Table {
@@ -27,9 +31,22 @@ pub(crate) const PARKED: Table = Table {
     ],
 };
 
+/// The later parking counts, unless the message was redriven after it.
+pub(crate) const AGAIN: &str = "ON CONFLICT (id) DO UPDATE SET place = excluded.place, code = excluded.code,
+    reason = excluded.reason, route = excluded.route, headers = excluded.headers, body = excluded.body,
+    at = excluded.at, redriven_at = NULL, redrive_at = NULL
+    WHERE excluded.at > parked.at AND (parked.redriven_at IS NULL OR excluded.at > parked.redriven_at)";
+
 pub(crate) fn values(parked: &[Parked]) -> Result<Vec<Value>, StoreError> {
-    let mut values = Vec::new();
+    // One statement may touch a row only once.
+    let mut latest: BTreeMap<ParkedId, &Parked> = BTreeMap::new();
     for it in parked {
+        if latest.get(&it.id).is_none_or(|known| known.at < it.at) {
+            latest.insert(it.id, it);
+        }
+    }
+    let mut values = Vec::new();
+    for it in latest.values() {
         values.extend([
             printed(it.id),
             optional_printed(it.organization),
@@ -71,7 +88,7 @@ impl Parking for SqlStore {
         }
         let values = values(parked)?;
         let writing = self.begin().await?;
-        insert_rows(writing.connection(), PARKED, "ON CONFLICT (id) DO NOTHING", values).await.map_err(failure)?;
+        insert_rows(writing.connection(), PARKED, AGAIN, values).await.map_err(failure)?;
         writing.commit().await.map_err(failure)
     }
 
@@ -89,8 +106,31 @@ impl Parking for SqlStore {
         row.as_ref().map(parked).transpose()
     }
 
+    async fn request_redrive(&self, ids: &[ParkedId], at: Timestamp) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let writing = self.begin().await?;
+        let text = "UPDATE parked SET redrive_at = $1 WHERE redriven_at IS NULL AND id IN ({in})";
+        execute_in(writing.connection(), text, &[at.millis().into()], ids.iter().map(printed))
+            .await
+            .map_err(failure)?;
+        writing.commit().await.map_err(failure)
+    }
+
+    async fn redrive_requested(&self, limit: u32) -> Result<Vec<Parked>, StoreError> {
+        let text = "SELECT * FROM parked WHERE redrive_at IS NOT NULL ORDER BY redrive_at, at, id LIMIT $1";
+        self.read(text, vec![i64::from(limit).into()]).await?.iter().map(parked).collect()
+    }
+
     async fn redriven(&self, id: ParkedId, at: Timestamp) -> Result<(), StoreError> {
         let values = vec![printed(id), at.millis().into()];
-        self.write("UPDATE parked SET redriven_at = $2 WHERE id = $1", values).await.map(|_| ())
+        let text = "UPDATE parked SET redriven_at = $2, redrive_at = NULL WHERE id = $1 AND at <= $2";
+        self.write(text, values).await.map(|_| ())
+    }
+
+    async fn redrive_refused(&self, id: ParkedId, reason: &str) -> Result<(), StoreError> {
+        let values = vec![printed(id), text(reason)];
+        self.write("UPDATE parked SET redrive_at = NULL, reason = $2 WHERE id = $1", values).await.map(|_| ())
     }
 }

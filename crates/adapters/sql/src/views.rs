@@ -179,15 +179,8 @@ impl Views for SqlStore {
                     "GROUP BY p.event HAVING COUNT(m.id) <> 1) wrong",
                 )
                 .await?,
-            out_of_order: audit
-                .one(
-                    "SELECT COUNT(*) AS total FROM (SELECT conversation FROM messages",
-                    own,
-                    "TRUE",
-                    "GROUP BY conversation HAVING MIN(sequence) <> 1 OR MAX(sequence) <> COUNT(*)
-                     OR COUNT(DISTINCT sequence) <> COUNT(*)) wrong",
-                )
-                .await?,
+            out_of_order: audit.out_of_order().await?,
+            seat_mismatch: audit.seat_mismatch().await?,
         })
     }
 }
@@ -214,6 +207,55 @@ impl Audit<'_> {
         let sql = self.sql(select, column, condition, rest);
         let rows = self.store.read_statement(sql.into_statement(self.store.backend())).await?;
         rows.first().map_or(Ok(0), |row| row.number("total"))
+    }
+
+    /// Conversations whose messages are not 1, 2, 3... up to where the conversation says, and those that say more than
+    /// they have.
+    async fn out_of_order(&self) -> Result<u64, StoreError> {
+        let wrong = self
+            .one(
+                "SELECT COUNT(*) AS total FROM (SELECT m.conversation FROM messages m
+                 LEFT JOIN conversations c ON c.id = m.conversation",
+                "m.organization",
+                "TRUE",
+                "GROUP BY m.conversation, c.next_sequence
+                 HAVING MIN(m.sequence) <> 1 OR MAX(m.sequence) <> COUNT(*)
+                 OR COUNT(DISTINCT m.sequence) <> COUNT(*) OR c.next_sequence IS NULL
+                 OR c.next_sequence <> COUNT(*) + 1) wrong",
+            )
+            .await?;
+        let bare = self
+            .one(
+                "SELECT COUNT(*) AS total FROM conversations c",
+                "c.organization",
+                "c.next_sequence <> 1 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.conversation = c.id)",
+                "",
+            )
+            .await?;
+        Ok(wrong + bare)
+    }
+
+    /// Seats whose load is not what they serve, and agents who serve without a seat.
+    async fn seat_mismatch(&self) -> Result<u64, StoreError> {
+        let wrong = self
+            .one(
+                "SELECT COUNT(*) AS total FROM seats s",
+                "s.organization",
+                "s.load <> (SELECT COUNT(*) FROM conversations c WHERE c.agent = s.user_id
+                 AND c.organization = s.organization AND c.stage <> 'closed')",
+                "",
+            )
+            .await?;
+        let seatless = self
+            .one(
+                "SELECT COUNT(DISTINCT c.agent) AS total FROM conversations c",
+                "c.organization",
+                "c.agent IS NOT NULL AND c.stage <> 'closed' AND NOT EXISTS (SELECT 1 FROM seats s
+                 WHERE s.user_id = c.agent AND s.organization = c.organization)",
+                "",
+            )
+            .await?;
+        Ok(wrong + seatless)
     }
 
     async fn by_name(&self, table: &str, column: &str, condition: &str) -> Result<Vec<(String, u64)>, StoreError> {

@@ -1,6 +1,9 @@
 //! The promises of [`crate::Journal`]: commits and lookups. The rest is in `journal_rest.rs`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use domain::{Contact, Conversation, Message, Seat, Stage};
 
@@ -20,6 +23,8 @@ async fn must_conflict(journal: &Arc<dyn Journal>, commit: Commit) {
         other => panic!("a conflict was to come, not {other:?}"),
     }
 }
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// Everything about contact 1 and whatever events are named.
 fn about(world: &World, events: &[u64]) -> Lookup {
@@ -46,6 +51,7 @@ pub async fn a_commit_is_read_back_by_every_key(journal: Arc<dyn Journal>) {
             id: id.into(),
             message: outbound.id,
             organization: world.organization,
+            trace: (id == "gs-1").then(|| TRACE.to_owned()),
         })
         .into();
     must_commit(&journal, commit).await;
@@ -74,6 +80,7 @@ pub async fn a_commit_is_read_back_by_every_key(journal: Arc<dyn Journal>) {
     assert_eq!(found.by_provider_id.get(&id("gs-1")), Some(&outbound.id));
     assert_eq!(found.by_provider_id.get(&id("wamid.x")), Some(&outbound.id));
     assert_eq!(found.by_provider_id.len(), 2);
+    assert_eq!(found.traces, BTreeMap::from([(id("gs-1"), TRACE.to_owned())]));
     assert_eq!(found.messages.get(&outbound.id), Some(&written.3));
     assert_eq!(found.conversations.get(&conversation.id), Some(&written.0));
 

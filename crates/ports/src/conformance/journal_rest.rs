@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use domain::{Conversation, DeliveryState, HeldReceipt, Partition, Receipt, Seat, Stage};
+use domain::{Conversation, DeliveryState, DeskEvent, HeldReceipt, Partition, Receipt, Seat, Stage};
 
 use super::{
     journal::must_commit,
@@ -177,6 +177,33 @@ pub async fn held_receipts_are_answered_until_released(journal: Arc<dyn Journal>
     assert_eq!(journal.load(&ask(other.account, &["gs-1", "wamid.1"])).await.unwrap().held, []);
     must_commit(&journal, Commit { release: vec![world.event(1)], ..Commit::default() }).await;
     assert_eq!(journal.load(&ask(world.account, &["gs-1", "wamid.1"])).await.unwrap().held, [second]);
+}
+
+/// Old desk events and receipts that nobody claimed; the rest stays, and so does the count.
+pub async fn a_sweep_forgets_what_is_old(journal: Arc<dyn Journal>) {
+    let world = World::new();
+    let event = |second| DeskEvent { at: at(second), ..world.desk_event(&world.conversation(1)) };
+    let held = |n: u64| HeldReceipt {
+        event: world.event(n),
+        thread: world.thread(1),
+        receipt: Receipt {
+            provider_ids: vec!["gs-1".to_owned(), "wamid.1".to_owned()],
+            state: DeliveryState::Read,
+            at: at(n),
+            failure: None,
+        },
+        held_at: at(n),
+    };
+    let events = vec![event(1), event(9), event(10), event(20)];
+    must_commit(&journal, Commit { events, hold: vec![held(9), held(10)], ..Commit::default() }).await;
+    journal.sweep(at(10), at(0)).await.unwrap();
+    let ids = BTreeSet::from([(world.account, "gs-1".to_owned())]);
+    let lookup = Lookup { provider_ids: ids, ..Lookup::default() };
+    assert_eq!(journal.load(&lookup).await.unwrap().held, [held(10)]);
+    assert_eq!(journal.sweep(at(10), at(0)).await.unwrap(), 0, "once");
+    let numbered = journal.commit(&Commit { events: vec![event(30)], ..Commit::default() }).await.unwrap();
+    assert_eq!(numbered[0].sequence, 5);
+    assert_eq!(journal.sweep(at(99), at(0)).await.unwrap(), 5, "three events and one receipt under two ids");
 }
 
 /// What distribution looks at.

@@ -87,6 +87,7 @@ macro_rules! conformance {
                 timers_come_due_move_and_are_taken_back,
                 a_lease_is_exclusive_renewable_and_expires,
                 held_receipts_are_answered_until_released,
+                a_sweep_forgets_what_is_old,
                 waiting_is_oldest_first_with_all_seats,
                 contacts_are_found_by_id_in_their_organization,
             ]
@@ -157,7 +158,14 @@ macro_rules! conformance {
         $crate::conformance_tests!(
             parking,
             $fresh,
-            [what_is_parked_is_listed_newest_first, parking_twice_keeps_one, a_redriven_message_leaves_the_list,]
+            [
+                what_is_parked_is_listed_newest_first,
+                parking_twice_keeps_one,
+                a_redriven_message_leaves_the_list,
+                what_is_requested_is_answered_until_it_is_done,
+                a_message_that_is_parked_again_is_listed_again,
+                a_refused_redrive_stays_listed_with_its_reason,
+            ]
         );
     };
     (views, $fresh:expr) => {
@@ -173,6 +181,8 @@ macro_rules! conformance {
                 nothing_of_another_organization_is_shown,
                 the_audit_accounts_for_everything,
                 the_audit_sees_what_is_wrong,
+                the_audit_compares_messages_with_their_conversation,
+                the_audit_compares_seats_with_their_conversations,
             ]
         );
     };

@@ -163,7 +163,7 @@ impl World {
     pub fn outgoing(&self, p: u16, id: &str) -> Outgoing {
         let mut envelope = envelope(id, Topic::Requested(Partition(p)));
         envelope.headers.insert(headers::ORGANIZATION.into(), self.organization.to_string());
-        Outgoing { partition: Partition(p), envelope }
+        Outgoing { partition: Partition(p), at: at(3), envelope }
     }
 
     /// A change for the desk.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Address, Conversation, DeliveryState, Message, Stage, Thread};
+use domain::{Address, Conversation, DeliveryState, Message, Seat, Stage, Thread};
 
 use super::{
     journal::must_commit,
@@ -169,12 +169,14 @@ pub async fn nothing_of_another_organization_is_shown((journal, views): Pair) {
 /// Everything that came in and went out, by what became of it.
 pub async fn the_audit_accounts_for_everything((journal, views): Pair) {
     let world = World::new();
-    let conversation = world.conversation(1);
+    let agent = Some(world.user(1));
+    let conversation = Conversation { next_sequence: 4, stage: Stage::Active, agent, ..world.conversation(1) };
     let mut delivered = world.outbound(&conversation, 2, 11);
     if let Some(delivery) = &mut delivered.delivery {
         delivery.state = DeliveryState::Delivered;
     }
-    let mut commit = world.opening(1);
+    let mut commit = Commit { conversations: vec![conversation.clone()], ..world.opening(1) };
+    commit.seats.push(Seat { load: 1, ..world.seat(1) });
     commit.processed.extend([world.processed(11, "command"), world.processed(12, "command")]);
     commit.messages.extend([delivered, world.outbound(&conversation, 3, 12)]);
     commit.outbox.push(world.outgoing(0, "waiting"));
@@ -202,6 +204,7 @@ pub async fn the_audit_accounts_for_everything((journal, views): Pair) {
         parked: 1,
         unaccounted_in: 0,
         out_of_order: 0,
+        seat_mismatch: 0,
     };
     assert_eq!(audit, expected);
     let everybody = views.audit(None).await.unwrap();
@@ -223,4 +226,47 @@ pub async fn the_audit_sees_what_is_wrong((journal, views): Pair) {
     must_commit(&journal, commit).await;
     let audit = views.audit(Some(world.organization)).await.unwrap();
     assert_eq!((audit.unaccounted_in, audit.out_of_order), (2, 2));
+}
+
+/// Sequences against what the conversation says; a conversation that says more than it has.
+pub async fn the_audit_compares_messages_with_their_conversation((journal, views): Pair) {
+    let world = World::new();
+    let sound = world.opening(1);
+    let mut ahead = world.opening(2);
+    ahead.conversations[0].next_sequence = 5;
+    let mut bare = world.opening(3);
+    bare.messages.clear();
+    bare.processed.clear();
+    for commit in [sound, ahead, bare] {
+        must_commit(&journal, commit).await;
+    }
+    let audit = views.audit(Some(world.organization)).await.unwrap();
+    assert_eq!((audit.unaccounted_in, audit.out_of_order), (0, 2));
+}
+
+/// A load without its conversations, and conversations without a seat.
+pub async fn the_audit_compares_seats_with_their_conversations((journal, views): Pair) {
+    let world = World::new();
+    let served = |n, agent, stage| Conversation { stage, agent: Some(world.user(agent)), ..world.conversation(n) };
+    let commit = Commit {
+        // 1 is right; 2 has one too many; 3 has one that is closed, and its load says so.
+        seats: vec![
+            Seat { load: 2, ..world.seat(1) },
+            Seat { load: 1, ..world.seat(2) },
+            Seat { load: 0, ..world.seat(3) },
+        ],
+        conversations: vec![
+            served(1, 1, Stage::Active),
+            served(2, 1, Stage::Inactive),
+            served(3, 3, Stage::Closed),
+            // Two of somebody who has no seat.
+            served(4, 4, Stage::Active),
+            served(5, 4, Stage::Active),
+        ],
+        ..Commit::default()
+    };
+    must_commit(&journal, commit).await;
+    assert_eq!(views.audit(Some(world.organization)).await.unwrap().seat_mismatch, 2);
+    let elsewhere = World::new().organization;
+    assert_eq!(views.audit(Some(elsewhere)).await.unwrap().seat_mismatch, 0);
 }

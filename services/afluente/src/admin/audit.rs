@@ -28,9 +28,10 @@ pub(crate) async fn run(place: &Place, as_json: bool) -> Result<(), Problem> {
         say(format_args!("parked             {:>10}", counts.parked));
         say(format_args!("unaccounted for    {:>10}", counts.unaccounted_in));
         say(format_args!("out of order       {:>10}", counts.out_of_order));
+        say(format_args!("seats that are off {:>10}", counts.seat_mismatch));
     }
-    if counts.unaccounted_in > 0 || counts.out_of_order > 0 {
-        return Err(Problem::failed("something is unaccounted for or out of order"));
+    if counts.unaccounted_in > 0 || counts.out_of_order > 0 || counts.seat_mismatch > 0 {
+        return Err(Problem::failed("something is unaccounted for, out of order, or a seat's load is off"));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::store;
 use crate::{
     Place,
     exit::{Problem, say},
-    redrive::redrive,
+    redrive::{Outcome, redrive},
 };
 
 /// Parked messages.
@@ -32,7 +32,7 @@ pub(crate) enum Command {
         /// Its id.
         id: ParkedId,
     },
-    /// Send one on its way again.
+    /// Send one on its way again. One in doubt is sent to the contact again.
     Redrive {
         #[command(flatten)]
         place: Place,
@@ -84,11 +84,13 @@ async fn redrive_chosen(place: &Place, id: Option<ParkedId>, all: bool) -> Resul
         None if all => stores.parking.list(None, u32::MAX).await?,
         None => Vec::new(),
     };
-    let count = chosen.len();
-    for parked in chosen {
-        redrive(&settings, &stores, &parked).await?;
-        say(format_args!("{} sent on its way", parked.id));
+    let mut failed = 0;
+    for (id, outcome) in redrive(&settings, &stores, &chosen).await? {
+        say(format_args!("{id} {outcome}"));
+        failed += usize::from(matches!(outcome, Outcome::Failed(_)));
     }
-    say(format_args!("{count} redriven"));
-    Ok(())
+    match failed {
+        0 => Ok(()),
+        _ => Err(Problem::failed(format!("{failed} of {} could not be redriven", chosen.len()))),
+    }
 }

@@ -97,14 +97,20 @@ impl World {
 
     /// Starts both services; the router sees `env`.
     pub fn start_with(&self, env: Env) -> Running {
+        self.start_as(env, |_| ())
+    }
+
+    /// Starts both services; the router sees `env` and a changed configuration.
+    pub fn start_as(&self, env: Env, change: impl FnOnce(&mut service_router_under_test::Config)) -> Running {
         let session = service_session::Config::new(SEED);
         let gate = Arc::new(SessionGate::new(&session, self.env.clone()).unwrap());
-        let config = service_router_under_test::Config {
+        let mut config = service_router_under_test::Config {
             timer_millis: 50,
             sweep_millis: 200,
             rules_millis: 50,
             ..service_router_under_test::Config::default()
         };
+        change(&mut config);
         let (service, router) = service_router_under_test::service(config, env, gate);
         let gate = service_session::service(session, self.env.clone()).unwrap();
         let drain = Drain::default();
@@ -237,7 +243,7 @@ impl World {
     /// What the store counts must hold after every test.
     pub async fn sound(&self) {
         let counts = self.env.views.audit(None).await.unwrap();
-        assert_eq!((counts.unaccounted_in, counts.out_of_order), (0, 0), "{counts:?}");
+        assert_eq!((counts.unaccounted_in, counts.out_of_order, counts.seat_mismatch), (0, 0, 0), "{counts:?}");
     }
 }
 

@@ -26,12 +26,14 @@ use crate::{
 };
 
 const PROCESSED: Table = Table { name: "processed", columns: &["event", "organization", "kind", "at"] };
-const PROVIDER_IDS: Table = Table { name: "provider_ids", columns: &["provider_key", "message", "organization"] };
-const HELD: Table = Table { name: "held_receipts", columns: &["provider_key", "event", "organization", "held"] };
+const PROVIDER_IDS: Table =
+    Table { name: "provider_ids", columns: &["provider_key", "message", "organization", "trace"] };
+const HELD: Table =
+    Table { name: "held_receipts", columns: &["provider_key", "event", "organization", "held", "held_at"] };
 const TIMERS: Table = Table { name: "timers", columns: &["conversation", "kind", "organization", "lane", "due_at"] };
 const OUTBOX: Table = Table {
     name: "outbox",
-    columns: &["lane", "organization", "id", "route", "kind", "correlation", "headers", "body"],
+    columns: &["lane", "at", "organization", "id", "route", "kind", "correlation", "headers", "body"],
 };
 const COUNTERS: Table = Table { name: "event_counters", columns: &["organization", "last_sequence"] };
 const EVENTS: Table = Table { name: "desk_events", columns: &["organization", "sequence", "at", "change"] };
@@ -137,7 +139,12 @@ fn processed(commit: &Commit) -> Vec<Value> {
 
 fn provider_ids(commit: &Commit) -> Vec<Value> {
     let by_key: BTreeMap<_, _> = commit.provider_ids.iter().map(|id| (provider_key(id.account, &id.id), id)).collect();
-    by_key.into_iter().flat_map(|(key, id)| [key.into(), printed(id.message), printed(id.organization)]).collect()
+    by_key
+        .into_iter()
+        .flat_map(|(key, id)| {
+            [key.into(), printed(id.message), printed(id.organization), optional_text(id.trace.as_deref())]
+        })
+        .collect()
 }
 
 fn held(commit: &Commit) -> Result<Vec<Value>, StoreError> {
@@ -150,6 +157,7 @@ fn held(commit: &Commit) -> Result<Vec<Value>, StoreError> {
                 printed(receipt.event),
                 printed(receipt.thread.organization),
                 written.clone(),
+                receipt.held_at.millis().into(),
             ]);
         }
     }
@@ -181,6 +189,7 @@ fn outbox_values(outgoing: &Outgoing, values: &mut Vec<Value>) -> Result<(), Sto
     let envelope = &outgoing.envelope;
     values.extend([
         i64::from(outgoing.partition.0).into(),
+        outgoing.at.millis().into(),
         optional_text(envelope.headers.get(headers::ORGANIZATION).map(String::as_str)),
         text(&envelope.id),
         envelope.topic.route().into(),
@@ -216,9 +225,7 @@ async fn write(on: &DatabaseTransaction, commit: &Commit, ready: Ready) -> Resul
         let text = "DELETE FROM timers WHERE kind = $1 AND conversation IN ({in})";
         execute_in(on, text, &[kind.into()], conversations).await.map_err(stands_against)?;
     }
-    insert_rows(on, crate::parking::PARKED, "ON CONFLICT (id) DO NOTHING", ready.parked)
-        .await
-        .map_err(stands_against)?;
+    insert_rows(on, crate::parking::PARKED, crate::parking::AGAIN, ready.parked).await.map_err(stands_against)?;
     insert_rows(on, OUTBOX, "", ready.outbox).await.map_err(stands_against)?;
     number_events(on, &commit.events, ready.changes).await
 }

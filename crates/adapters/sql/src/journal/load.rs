@@ -45,7 +45,8 @@ impl Found {
         let messages = lookup.messages.iter().map(|(_, id)| printed(id));
         let seats = lookup.seats.iter().map(|(_, user)| printed(user));
         let open = "SELECT * FROM conversations WHERE thread IN ({in}) AND stage <> 'closed'";
-        let by_provider_id = "SELECT p.provider_key, m.* FROM provider_ids p JOIN messages m ON m.id = p.message
+        let by_provider_id =
+            "SELECT p.provider_key, p.trace, m.* FROM provider_ids p JOIN messages m ON m.id = p.message
                               WHERE p.provider_key IN ({in})";
         let (processed, open, contacts, by_id, by_provider_id, by_cause, held, seats) = tokio::try_join!(
             store.read_in("SELECT event FROM processed WHERE event IN ({in})", &[], lookup.events.iter().map(printed)),
@@ -83,6 +84,7 @@ impl Found {
             let message = rows::message(row)?;
             if let Some(pair) = keys.get(&row.text("provider_key")?) {
                 snapshot.by_provider_id.insert((*pair).clone(), message.id);
+                snapshot.traces.extend(row.optional_text("trace")?.map(|trace| ((*pair).clone(), trace)));
             }
             snapshot.messages.insert(message.id, message);
         }

@@ -12,7 +12,7 @@ use ports::{
 };
 
 use crate::{
-    SqlStore, rows,
+    SqlStore, keeping, rows,
     statement::{Sql, printed},
 };
 
@@ -71,6 +71,10 @@ impl Journal for SqlStore {
             )
             .await?;
         row.as_ref().map(rows::contact).transpose()
+    }
+
+    async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        keeping::sweep(self, events_before, now).await
     }
 }
 

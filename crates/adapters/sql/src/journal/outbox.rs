@@ -29,7 +29,7 @@ pub(super) async fn read(store: &SqlStore, partitions: &[Partition], limit: u32)
 fn outbox_row(row: &Row) -> Result<OutboxRow, StoreError> {
     Ok(OutboxRow {
         sequence: row.integer("sequence")?,
-        outgoing: Outgoing { partition: Partition(row.number("lane")?), envelope: envelope(row)? },
+        outgoing: Outgoing { partition: Partition(row.number("lane")?), at: row.time("at")?, envelope: envelope(row)? },
     })
 }
 

@@ -1,0 +1,84 @@
+//! `afluente parked redrive` beside a running process, and without one.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../../../tests/e2e/harness/mod.rs"]
+mod harness;
+
+use std::path::Path;
+
+use domain::{Parked, ParkedId, Timestamp, error::codes};
+use harness::{BINARY, Dev, eventually};
+use serde_json::Value;
+
+fn said(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Something that no reader understands, on its way to `route`.
+async fn park(data: &Path, route: &str) -> ParkedId {
+    let config = bootstrap::Config { data: data.to_owned(), ..bootstrap::Config::default() };
+    let one = Parked {
+        id: ParkedId::derive(&[route]),
+        organization: None,
+        place: "a test".into(),
+        code: codes::POISON,
+        reason: "it cannot be read".into(),
+        account: None,
+        route: route.into(),
+        headers: Vec::new(),
+        body: vec![0xff, 0xff],
+        at: Timestamp::from_millis(1),
+        redriven_at: None,
+    };
+    bootstrap::stores(&config).await.unwrap().parking.park(std::slice::from_ref(&one)).await.unwrap();
+    one.id
+}
+
+#[tokio::test]
+async fn x_2_a_webhook_goes_to_its_channel_again_and_is_listed_while_it_is_not_mended() {
+    let dev = Dev::start();
+    let hook = dev.account("demo-whatsapp");
+    dev.hook_raw(&hook, hook["secret"].as_str().unwrap(), "{\"app\": oops".to_owned()).await;
+    let listed = || dev.cli_json(&["parked", "list", "--json"]).as_array().unwrap().first().cloned();
+    let one = eventually("the parked webhook", || async { listed() }).await;
+    let output = dev.cli(&["parked", "redrive", one["id"].as_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("/hooks/whatsapp/demo-whatsapp answered 200"), "{}", said(&output));
+    let again = eventually("the same one, parked again", || async {
+        listed().filter(|now| now["at"].as_i64() > one["at"].as_i64())
+    })
+    .await;
+    assert_eq!((&again["id"], &again["code"], &again["redriven_at"]), (&one["id"], &one["code"], &Value::Null));
+}
+
+#[tokio::test]
+async fn x_2_what_belongs_to_the_broker_is_done_by_the_running_router() {
+    let dev = Dev::start();
+    let id = park(&dev.data, "afluente.inbound/0").await;
+    let nowhere = park(&dev.data, "somewhere").await;
+    let output = dev.cli(&["parked", "redrive", "--all"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains(&format!("{id} on its way")), "{}", said(&output));
+    assert!(said(&output).contains(&format!("{nowhere} not redriven: the route 'somewhere' leads nowhere")));
+    // Nobody can read it, so both its readers park it, as their own.
+    eventually("what the readers parked", || async {
+        let list = dev.cli_json(&["parked", "list", "--json"]);
+        let places: Vec<&str> = list.as_array().unwrap().iter().filter_map(|one| one["place"].as_str()).collect();
+        (places.contains(&"router inbound") && places.contains(&"session inbound")).then_some(())
+    })
+    .await;
+    let output = dev.cli(&["parked", "redrive", &id.to_string()]);
+    assert!(said(&output).contains("sent on its way before"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn x_2_without_a_router_it_is_requested_and_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = park(folder.path(), "afluente.inbound/0").await;
+    let output = std::process::Command::new(BINARY)
+        .args(["parked", "redrive", &id.to_string(), "--data"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success() && said(&output).contains("requested; the router"), "{}", said(&output));
+}
