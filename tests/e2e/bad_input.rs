@@ -83,11 +83,15 @@ async fn ses_5_an_opt_out_by_keyword_takes_effect_before_the_next_send() {
     let (status, _) = ana.write(&taken, "olá", "a").await;
     assert_eq!(status, 201);
     dev.hook(&hook, &gupshup_text("wamid.o2", "5511999990011", "STOP")).await;
-    let problem = eventually("the refusal", || async {
-        let (status, body) = ana.write(&taken, "mais uma", &format!("b{}", harness::now_millis())).await;
-        (status == 409).then_some(body)
-    })
-    .await;
+    // Written at once: refused at the desk or, at the latest, at the gate. The provider never hears of it.
+    let (status, body) = ana.write(&taken, "depois do stop", "b").await;
+    if status == 201 {
+        ana.delivered(&taken, &body, "failed").await;
+    }
+    let (status, problem) = ana.write(&taken, "ainda depois do stop", "c").await;
+    assert_eq!(status, 409, "{problem}");
+    let log: serde_json::Value = dev.http.get(dev.url("/sim/gupshup/log")).send().await.unwrap().json().await.unwrap();
+    assert!(!log.to_string().contains("depois do stop"), "it reached the provider: {log}");
     assert_eq!(problem["code"], "opted_out");
 }
 

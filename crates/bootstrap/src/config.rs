@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Folder of the embedded store, of media and of the disk spool.
+    /// Folder of the embedded store and of the disk spool. On servers each machine or pod has its own.
     pub data: PathBuf,
+    /// Folder of media, the same for the desk and the channels (a shared volume); `blobs` below `data` when left out,
+    /// which is right for one process or one machine.
+    pub media: Option<PathBuf>,
     /// Where the outside reaches us: webhooks, media links. Without a trailing slash.
     pub public_url: String,
     /// How many partitions the mesh has, the same in every service; changing it needs an empty broker.
@@ -42,6 +45,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data: PathBuf::from("data"),
+            media: None,
             public_url: "http://127.0.0.1:8080".to_owned(),
             partitions: 16,
             replica: None,

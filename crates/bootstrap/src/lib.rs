@@ -176,7 +176,7 @@ pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World
 }
 
 fn unwritable(folder: &Path, problem: &std::io::Error) -> OpenError {
-    OpenError(format!("the data folder {} cannot be written: {problem}", folder.display()))
+    OpenError(format!("the folder {} cannot be written: {problem}", folder.display()))
 }
 
 /// Servers start in any order: the store is tried again for a minute before the process gives up.

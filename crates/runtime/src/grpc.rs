@@ -6,6 +6,7 @@
 
 mod channel;
 mod gate;
+mod pass;
 mod router;
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
@@ -21,6 +22,7 @@ use tracing::Instrument as _;
 
 pub use channel::{AccountSummary, ChannelClient, ChannelInfo, Description, channel_server};
 pub use gate::{GateClient, gate_server};
+pub use pass::MeshPass;
 pub use router::{RouterClient, router_server};
 
 use crate::{
@@ -122,7 +124,7 @@ async fn serve_call<T>(
 /// Makes a call of ours: span, metrics, deadline, and the status as a refusal.
 async fn make_call<Q, A, F>(
     method: &'static str,
-    metrics: &Metrics,
+    caller: &pass::Caller,
     question: Q,
     call: impl FnOnce(Request<Q>) -> F,
 ) -> Result<A, Refusal>
@@ -140,9 +142,12 @@ where
             request.metadata_mut().insert(name, value);
         }
     }
+    if let Some(pass) = &caller.pass {
+        request.metadata_mut().insert("authorization", pass.clone());
+    }
     let result = call(request).instrument(span.clone()).await;
     let code = result.as_ref().err().map_or(tonic::Code::Ok, Status::code);
-    note(&span, metrics, metric::RPC_CLIENT, method, code, code != tonic::Code::Ok, started);
+    note(&span, &caller.metrics, metric::RPC_CLIENT, method, code, code != tonic::Code::Ok, started);
     result.map(Response::into_inner).map_err(|answer| to_refusal(&answer))
 }
 

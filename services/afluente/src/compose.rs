@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use channel_kit::{ChannelType, Ingress, KitConfig, OpenAccount};
 use runtime::{
     Drain, Env, Service,
+    grpc::MeshPass,
     metrics::Metrics,
     serve::{drain_on_signals, serve},
     telemetry::{self, Options, Telemetry},
@@ -78,14 +79,24 @@ pub(crate) async fn listen(address: &str) -> Result<TcpListener, Problem> {
     })
 }
 
-/// Serves until a signal, then drains.
+/// The pass by which this mesh's services know each other: it comes from the secret that all of them have.
+pub(crate) fn mesh_pass(keys: &Keys) -> MeshPass {
+    MeshPass::of(keys.media.as_bytes())
+}
+
+/// Serves until a signal, then drains. gRPC is for services of this mesh only.
 pub(crate) async fn serve_until_signal(
-    services: Vec<Service>,
+    mut services: Vec<Service>,
+    keys: &Keys,
     listener: TcpListener,
     metrics: Metrics,
     settings: &Settings,
     ready: impl Future<Output = ()>,
 ) -> Result<(), Problem> {
+    let pass = mesh_pass(keys);
+    for service in &mut services {
+        service.grpc = service.grpc.take().map(|routes| pass.guard(routes));
+    }
     let drain: Drain = drain_on_signals()?;
     let deadline = std::time::Duration::from_secs(settings.drain_seconds);
     let serving = serve(services, listener, metrics, drain, deadline);

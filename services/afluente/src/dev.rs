@@ -35,7 +35,7 @@ pub(crate) async fn run(place: &Place, port: u16) -> Result<(), Problem> {
     let demo = Demo::of_folder(&data)?;
     demo.seed(world.env.directory.as_ref(), &url).await?;
     let services = services(&settings, &keys, &demo, &world.env, &url)?;
-    let served = compose::serve_until_signal(services, listener, metrics, &settings, async {
+    let served = compose::serve_until_signal(services, &keys, listener, metrics, &settings, async {
         compose::until_ready(port).await;
         announce(&url, &demo);
     })

@@ -96,7 +96,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => {
+            let _ = said.print();
+            // Help and version are answers; anything else is a usage error like a bad configuration.
+            return if said.use_stderr() { ExitCode::from(runtime::config::EXIT_CONFIG) } else { ExitCode::SUCCESS };
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(problem) => return exit::fail(&exit::Problem::failed(format!("cannot start the runtime: {problem}"))),

@@ -100,6 +100,14 @@ impl Settings {
         }
         settings.mesh.validate().map_err(|problem| Problem::usage(problem.to_string()))?;
         settings.desk.check().map_err(|problem| Problem::usage(format!("desk.{problem}")))?;
+        if settings.listen.parse::<std::net::SocketAddr>().is_err() && !settings.listen.contains(':') {
+            return Err(Problem::usage(format!("'listen' must be HOST:PORT, not '{}'", settings.listen)));
+        }
+        for (key, peer) in [("peers.router", &settings.peers.router), ("peers.session", &settings.peers.session)] {
+            if !peer.starts_with("http://") {
+                return Err(Problem::usage(format!("'{key}' must be http://HOST:PORT, not '{peer}'")));
+            }
+        }
         Ok(settings)
     }
 

@@ -58,8 +58,9 @@ pub(crate) async fn run(kind: Kind, run: &Run) -> Result<(), Problem> {
     let replica = settings.mesh.replica.clone().unwrap_or_else(|| format!("{}-{}", kind.name(), std::process::id()));
     let telemetry = compose::start_telemetry(kind.name(), &replica)?;
     let world = bootstrap::world(&settings.mesh, kind.name(), metrics.clone()).await?;
-    let service = service(kind, &settings, &settings.keys()?, world.env.clone())?;
-    let served = compose::serve_until_signal(vec![service], listener, metrics, &settings, async {}).await;
+    let keys = settings.keys()?;
+    let service = service(kind, &settings, &keys, world.env.clone())?;
+    let served = compose::serve_until_signal(vec![service], &keys, listener, metrics, &settings, async {}).await;
     world.close().await;
     telemetry.shut_down(std::time::Duration::from_secs(5)).await;
     served
@@ -70,13 +71,15 @@ fn service(kind: Kind, settings: &Settings, keys: &Keys, env: Env) -> Result<Ser
     Ok(match kind {
         Kind::Router => {
             let gate = grpc::GateClient::connect(&settings.peers.session, metrics)
-                .map_err(|problem| Problem::usage(format!("'peers.session': {problem}")))?;
+                .map_err(|problem| Problem::usage(format!("'peers.session': {problem}")))?
+                .with_pass(&compose::mesh_pass(keys));
             service_router::service(settings.router.clone(), env, Arc::new(gate)).0
         }
         Kind::Session => service_session::service(compose::session_config(keys)?, env)?,
         Kind::Desk => {
             let router = grpc::RouterClient::connect(&settings.peers.router, metrics)
-                .map_err(|problem| Problem::usage(format!("'peers.router': {problem}")))?;
+                .map_err(|problem| Problem::usage(format!("'peers.router': {problem}")))?
+                .with_pass(&compose::mesh_pass(keys));
             let desk = compose::with_channel_traits(settings.desk.clone());
             service_desk::service(desk, env, Arc::new(router))
         }

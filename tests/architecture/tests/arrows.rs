@@ -102,7 +102,8 @@ const CHANNEL_MAY: &[&str] =
 const CHANNELS: &[&str] = &["whatsapp", "telegram", "webchat"];
 
 fn short(name: &str) -> Option<&str> {
-    name.strip_prefix("afluente-")
+    // The binary's package has the project's own name.
+    if name == "afluente" { Some(name) } else { name.strip_prefix("afluente-") }
 }
 
 fn row<'a>(table: &'a [(&str, &'a [&'a str])], name: &str) -> Option<BTreeSet<&'a str>> {

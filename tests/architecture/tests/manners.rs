@@ -19,7 +19,8 @@ const TRUSTED_UNSIGNED: &[&str] = &[];
 #[test]
 fn files_are_short() {
     let mut long = Vec::new();
-    for source in sources(&[".rs", ".ts", ".tsx"]) {
+    let written = |path: &str| !path.ends_with(".gen.ts");
+    for source in sources(&[".rs", ".ts", ".tsx"]).into_iter().filter(|source| written(&source.path)) {
         let lines = source.text.lines().count();
         if lines > HARD {
             long.push(format!("{lines} {}", source.path));

@@ -40,13 +40,15 @@ impl Desk<'_> {
         body
     }
 
-    /// The status, 0 when nobody answers, and the body.
+    /// The status, 0 when nobody answers, and the body. Asked twice: a kept connection may just have been closed.
     pub async fn try_get(&self, path: &str) -> (u16, Value) {
         let url = self.dev.url(&format!("/api/v1{path}"));
-        match self.dev.http.get(url).bearer_auth(&self.token).send().await {
-            Ok(answer) => (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null)),
-            Err(_) => (0, Value::Null),
+        for _ in 0..2 {
+            if let Ok(answer) = self.dev.http.get(&url).bearer_auth(&self.token).send().await {
+                return (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null));
+            }
         }
+        (0, Value::Null)
     }
 
     pub async fn post(&self, path: &str, body: Value, key: &str) -> (u16, Value) {
@@ -81,9 +83,20 @@ impl Desk<'_> {
         self.post(&path, json!({"content": {"type": "text", "text": text}}), key).await
     }
 
+    /// Every message, page by page from the end.
     pub async fn messages(&self, conversation: &Value) -> Vec<Value> {
-        let path = format!("/conversations/{}/messages?limit=200", conversation["id"].as_str().unwrap());
-        self.get(&path).await["items"].as_array().unwrap().clone()
+        let id = conversation["id"].as_str().unwrap();
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let before = all.first().map(|first| format!("&before={}", first["sequence"])).unwrap_or_default();
+            let page = self.get(&format!("/conversations/{id}/messages?limit=200{before}")).await;
+            let mut items = page["items"].as_array().unwrap().clone();
+            items.append(&mut all);
+            all = items;
+            if page["has_more"] != true {
+                return all;
+            }
+        }
     }
 
     /// Waits until the message has come at least as far as this delivery state, and answers it.

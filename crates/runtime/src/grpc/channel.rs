@@ -11,7 +11,7 @@ use wire::pb::channel::v1::{
     channel_server::{Channel, ChannelServer},
 };
 
-use super::{InvalidAddress, connect, make_call, nonsense, serve_call, undecodable};
+use super::{InvalidAddress, MeshPass, connect, make_call, nonsense, pass::Caller, serve_call, undecodable};
 use crate::metrics::Metrics;
 
 const DESCRIBE: &str = "afluente.channel.v1.Channel/Describe";
@@ -128,7 +128,7 @@ fn summary_in(account: AccountInfo) -> Result<AccountSummary, wire::DecodeError>
 #[derive(Clone)]
 pub struct ChannelClient {
     inner: Generated<transport::Channel>,
-    metrics: Metrics,
+    caller: Caller,
 }
 
 impl ChannelClient {
@@ -137,7 +137,14 @@ impl ChannelClient {
     /// # Errors
     /// When the address is not a URL.
     pub fn connect(address: &str, metrics: Metrics) -> Result<Self, InvalidAddress> {
-        Ok(Self { inner: Generated::new(connect(address)?), metrics })
+        Ok(Self { inner: Generated::new(connect(address)?), caller: Caller::new(metrics) })
+    }
+
+    /// The same client, showing the mesh's pass with every call.
+    #[must_use]
+    pub fn with_pass(mut self, pass: &MeshPass) -> Self {
+        self.caller.carry(pass);
+        self
     }
 }
 
@@ -146,7 +153,7 @@ impl ChannelInfo for ChannelClient {
     async fn describe(&self) -> Result<Description, Refusal> {
         let mut client = self.inner.clone();
         let call = |request| async move { client.describe(request).await };
-        let answer = make_call(DESCRIBE, &self.metrics, DescribeRequest {}, call).await?;
+        let answer = make_call(DESCRIBE, &self.caller, DescribeRequest {}, call).await?;
         let missing = wire::DecodeError::Missing("capabilities");
         let capabilities = answer.capabilities.ok_or(missing).and_then(Capabilities::try_from);
         Ok(Description {
@@ -160,7 +167,7 @@ impl ChannelInfo for ChannelClient {
         let mut client = self.inner.clone();
         let question = ListAccountsRequest { organization: organization.map(|id| id.to_string()) };
         let call = |request| async move { client.list_accounts(request).await };
-        let answer = make_call(LIST_ACCOUNTS, &self.metrics, question, call).await?;
+        let answer = make_call(LIST_ACCOUNTS, &self.caller, question, call).await?;
         let accounts = answer.accounts.into_iter().map(summary_in).collect::<Result<_, _>>();
         accounts.map_err(|error| nonsense(&error))
     }

@@ -12,7 +12,7 @@ use wire::pb::session::v1::{
     gate_server::{Gate, GateServer},
 };
 
-use super::{InvalidAddress, connect, make_call, serve_call, undecodable};
+use super::{InvalidAddress, MeshPass, connect, make_call, pass::Caller, serve_call, undecodable};
 use crate::metrics::Metrics;
 
 const CHECK: &str = "afluente.session.v1.Gate/Check";
@@ -55,7 +55,7 @@ impl Gate for Server {
 #[derive(Clone)]
 pub struct GateClient {
     inner: Generated<Channel>,
-    metrics: Metrics,
+    caller: Caller,
 }
 
 impl GateClient {
@@ -64,7 +64,14 @@ impl GateClient {
     /// # Errors
     /// When the address is not a URL.
     pub fn connect(address: &str, metrics: Metrics) -> Result<Self, InvalidAddress> {
-        Ok(Self { inner: Generated::new(connect(address)?), metrics })
+        Ok(Self { inner: Generated::new(connect(address)?), caller: Caller::new(metrics) })
+    }
+
+    /// The same client, showing the mesh's pass with every call.
+    #[must_use]
+    pub fn with_pass(mut self, pass: &MeshPass) -> Self {
+        self.caller.carry(pass);
+        self
     }
 }
 
@@ -73,7 +80,7 @@ impl GateApi for GateClient {
     async fn check(&self, request: &SendRequest) -> Result<Verdict, Refusal> {
         let mut client = self.inner.clone();
         let question = CheckRequest { request: Some(request.into()) };
-        let answer = make_call(CHECK, &self.metrics, question, |request| async move { client.check(request).await });
+        let answer = make_call(CHECK, &self.caller, question, |request| async move { client.check(request).await });
         match answer.await?.verdict {
             Some(check_response::Verdict::MayGo(go)) => {
                 Ok(Verdict::Permit { window_closes_at: go.window_closes_at.map(Timestamp::from_millis) })

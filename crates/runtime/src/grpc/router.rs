@@ -12,7 +12,7 @@ use wire::pb::router::v1::{
     router_server::{Router, RouterServer},
 };
 
-use super::{InvalidAddress, connect, make_call, nonsense, serve_call, undecodable};
+use super::{InvalidAddress, MeshPass, connect, make_call, nonsense, pass::Caller, serve_call, undecodable};
 use crate::metrics::Metrics;
 
 const COMMAND: &str = "afluente.router.v1.Router/Command";
@@ -48,7 +48,7 @@ impl Router for Server {
 #[derive(Clone)]
 pub struct RouterClient {
     inner: Generated<Channel>,
-    metrics: Metrics,
+    caller: Caller,
 }
 
 impl RouterClient {
@@ -58,7 +58,14 @@ impl RouterClient {
     /// # Errors
     /// When the address is not a URL.
     pub fn connect(address: &str, metrics: Metrics) -> Result<Self, InvalidAddress> {
-        Ok(Self { inner: Generated::new(connect(address)?), metrics })
+        Ok(Self { inner: Generated::new(connect(address)?), caller: Caller::new(metrics) })
+    }
+
+    /// The same client, showing the mesh's pass with every call.
+    #[must_use]
+    pub fn with_pass(mut self, pass: &MeshPass) -> Self {
+        self.caller.carry(pass);
+        self
     }
 }
 
@@ -67,8 +74,7 @@ impl RouterApi for RouterClient {
     async fn command(&self, command: Commanded) -> Result<Done, Refusal> {
         let mut client = self.inner.clone();
         let question = CommandRequest { commanded: Some((&command).into()) };
-        let answer =
-            make_call(COMMAND, &self.metrics, question, |request| async move { client.command(request).await });
+        let answer = make_call(COMMAND, &self.caller, question, |request| async move { client.command(request).await });
         Done::try_from(answer.await?.done.unwrap_or_default()).map_err(|error| nonsense(&error))
     }
 }

@@ -173,3 +173,28 @@ async fn a_server_that_is_away_is_unavailable() {
     assert_eq!((refusal.class, refusal.code), (Class::Unavailable, codes::UNAVAILABLE));
     assert!(RouterClient::connect("not an address", Metrics::new()).is_err());
 }
+
+#[tokio::test]
+async fn only_a_service_of_the_mesh_may_call() {
+    let metrics = Metrics::new();
+    let pass = MeshPass::of(b"the secret of one mesh");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let service = crate::Service {
+        name: "router".to_owned(),
+        http: axum::Router::new(),
+        grpc: Some(pass.guard(router_server(Arc::new(Sample), metrics.clone()))),
+        grpc_names: vec![ROUTER.to_owned()],
+        tasks: Vec::new(),
+        checks: Vec::new(),
+    };
+    let drain = crate::Drain::default();
+    tokio::spawn(crate::serve::serve(vec![service], listener, metrics.clone(), drain, Duration::from_secs(1)));
+    let command = || commanded(Command::Return { conversation: ConversationId::derive(&["c"]) });
+    let client = RouterClient::connect(&address, metrics).unwrap();
+    let other = MeshPass::of(b"the secret of another");
+    for stranger in [client.clone(), client.clone().with_pass(&other)] {
+        assert_eq!(stranger.command(command()).await.unwrap_err().class, Class::Unauthenticated);
+    }
+    assert_eq!(client.with_pass(&pass).command(command()).await, Ok(Done::default()));
+}

@@ -74,18 +74,29 @@ async fn add(add: Add) -> Result<(), Problem> {
     let kind = compose::channel(&add.channel).ok_or_else(|| {
         Problem::usage(format!("no channel '{}'; there are: {}", add.channel, compose::NAMES.join(", ")))
     })?;
-    let mut secrets: BTreeMap<String, Secret> =
-        add.secrets.into_iter().map(|(key, value)| (key, Secret::new(value))).collect();
-    let own = if add.channel == "webchat" { "link_secret" } else { "webhook_secret" };
-    secrets.entry(own.to_owned()).or_insert_with(|| Secret::new(random_text()));
+    if !plain_name(&add.name) {
+        return Err(Problem::usage(format!("'{}' cannot be a name: letters, digits, '-', '_' and '.' only", add.name)));
+    }
+    let id = AccountId::derive(&[&organization.id.to_string(), &add.channel, &add.name]);
+    let stored = stores.directory.accounts_of(organization.id).await?.into_iter().find(|known| known.id == id);
+    // What is not given stays as it was: a provider goes on calling with the secret that it has.
+    let (mut settings, mut secrets) = stored
+        .as_ref()
+        .map_or_else(Default::default, |known: &Account| (known.settings.clone(), known.secrets.clone()));
+    settings.extend(add.settings);
+    secrets.extend(add.secrets.into_iter().map(|(key, value)| (key, Secret::new(value))));
+    if let Some(own) = own_secret(&add.channel, &settings) {
+        secrets.entry(own.to_owned()).or_insert_with(|| Secret::new(random_text()));
+    }
+    let label = add.label.or_else(|| stored.map(|known| known.label)).unwrap_or_else(|| add.name.clone());
     let account = Account {
-        id: AccountId::derive(&[&organization.id.to_string(), &add.channel, &add.name]),
+        id,
         organization: organization.id,
         channel: add.channel.parse().map_err(|problem: domain::InvalidChannel| Problem::usage(problem.to_string()))?,
-        label: add.label.unwrap_or_else(|| add.name.clone()),
+        label,
         name: add.name,
         queue: queue.id,
-        settings: add.settings.into_iter().collect(),
+        settings,
         secrets,
         active: true,
     };
@@ -93,6 +104,22 @@ async fn add(add: Add) -> Result<(), Problem> {
     stores.directory.save_account(&account).await?;
     say(format_args!("{} {} {}", account.id, account.channel, account.name));
     Ok(())
+}
+
+/// The secret that we make up when none is given: what the provider or the widget shows us. Telegram has one only when
+/// it calls us; without, the account polls.
+fn own_secret(channel: &str, settings: &BTreeMap<String, String>) -> Option<&'static str> {
+    let calls_us = settings.get("mode").is_some_and(|mode| mode == "webhook");
+    match channel {
+        "webchat" => Some("link_secret"),
+        "telegram" => calls_us.then_some("webhook_secret"),
+        _ => Some("webhook_secret"),
+    }
+}
+
+/// The name is part of the webhook's path.
+fn plain_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 async fn list(place: &Place, as_json: bool) -> Result<(), Problem> {
