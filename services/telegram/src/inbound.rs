@@ -51,8 +51,14 @@ impl Poll for Bot {
         let updates = self.api.call("/bot{token}/getUpdates", body, Duration::from_secs(40), http).await;
         let updates = updates.map_err(Refused::for_poll)?;
         let mut polled = Polled { arrivals: Vec::new(), cursor: cursor.map(str::to_owned) };
-        for update in updates.as_array().into_iter().flatten() {
-            // Only an update without a number makes no sense, and that one cannot be confirmed either.
+        let strange = |reason: &str| PollError::Unavailable { after: None, reason: reason.to_owned() };
+        let updates = updates.as_array().ok_or_else(|| strange("the updates are not a list"))?;
+        // Nothing on such a page can be confirmed, so it comes again at once: that must not become a tight loop.
+        if !updates.is_empty() && updates.iter().all(|update| integer(update, "/update_id").is_none()) {
+            return Err(strange("no update has a number"));
+        }
+        for update in updates {
+            // Only an update without a number makes no sense. It is left out, and the offset of the others passes it.
             polled.arrivals.extend(arrivals(update).unwrap_or_default());
             if let Some(id) = text(update, "/callback_query/id") {
                 // Ends the spinner on the button. Nothing hangs on it: when it fails, Telegram ends it after a while.

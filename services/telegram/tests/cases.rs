@@ -152,6 +152,43 @@ fn ch_5_settings_choose_the_way_in() {
 }
 
 #[tokio::test]
+async fn ch_5_the_token_alone_is_enough_to_poll() {
+    let mut alone = account(&[]);
+    alone.settings.clear();
+    alone.secrets.retain(|key, _| key == "token");
+    for mode in [None, Some(""), Some("poll")] {
+        alone.settings.extend(mode.map(|mode| ("mode".into(), mode.into())));
+        let open = Telegram.open(&alone).unwrap();
+        let Ingress::Poll(poll) = open.ingress else { panic!("{mode:?}: not a poll") };
+        // No URL of ours is asked for, and a webhook of earlier days is gone before the first poll.
+        let (seen, http) = table(vec![good(json!(true)), good(json!(true)), good(json!([]))]);
+        open.prepare.unwrap().prepare(None, &http).await.unwrap();
+        poll.poll(None, &http).await.unwrap();
+        let asked: Vec<_> = seen.asked.lock().unwrap().iter().map(|request| request.url.clone()).collect();
+        let bot = "https://api.telegram.org/bot123456:token-of-the-tests";
+        assert_eq!(asked, ["getMe", "deleteWebhook", "getUpdates"].map(|method| format!("{bot}/{method}")));
+    }
+}
+
+#[tokio::test]
+async fn ch_5_a_bad_update_does_not_stop_the_page() {
+    let Ingress::Poll(poll) = open(&[("mode", "poll")]).ingress else { panic!("not a poll") };
+    let chat = json!({"id": 7001, "type": "private"});
+    let said = |id: u32| json!({"update_id": id, "message": {"message_id": id, "date": 1, "chat": chat, "text": "um"}});
+    let (_, http) = table(vec![good(json!([
+        said(5), {"message": {"chat": chat, "text": "x"}}, 42, null, {"update_id": 6, "message": "x"}, said(7), {},
+    ]))]);
+    let polled = poll.poll(None, &http).await.unwrap();
+    let keys: Vec<_> = polled.arrivals.iter().map(|arrival| arrival.key.as_str()).collect();
+    assert_eq!((keys, polled.cursor.as_deref()), (vec!["update:5", "update:7"], Some("8")));
+    // What can never be confirmed is asked for again later, not at once.
+    for page in [json!([{}]), json!({"x": 1})] {
+        let (_, http) = table(vec![good(page)]);
+        assert!(matches!(poll.poll(None, &http).await, Err(PollError::Unavailable { .. })));
+    }
+}
+
+#[tokio::test]
 async fn ch_5_prepare_sets_or_deletes_the_webhook() {
     let methods = |seen: &Table| -> Vec<String> {
         let asked = seen.asked.lock().unwrap();
@@ -242,8 +279,14 @@ async fn ch_12_every_answer_has_its_outcome() {
         (bad(413, "Request Entity Too Large"), "rejected"),
         (bad(429, "Too Many Requests"), "throttled"),
         (bad(500, "Internal Server Error"), "unavailable"),
-        (bad(502, "Bad Gateway"), "unavailable"),
+        // The simulator's default fault.
+        (bad(503, "Internal Server Error"), "unavailable"),
+        (bad(502, "Bad Gateway"), "in_doubt"),
         (bad(504, "Gateway Timeout"), "in_doubt"),
+        (answer(500, json!("<html>")), "in_doubt"),
+        (answer(500, json!({"error": "x"})), "in_doubt"),
+        (answer(503, json!(null)), "in_doubt"),
+        (answer(502, json!("<html>")), "in_doubt"),
         (answer(200, json!("<html>")), "in_doubt"),
         (Err(NoAnswer::NotSent("refused".into())), "unavailable"),
         (Err(NoAnswer::Unknown("late".into())), "in_doubt"),

@@ -1,5 +1,6 @@
 //! From Gupshup's calls to arrivals. Both envelopes come to one URL and are told apart by their shape: `entry[]` is
-//! Meta's (version 3), `type` with `payload` is Gupshup's (version 2).
+//! Meta's (version 3), `type` with `payload` is Gupshup's (version 2). Version 2 says one thing in each call, so a bad
+//! one is parked whole; version 3 says many, and keeps the good ones.
 
 use channel_kit::{Arrival, Arrived, Malformed, Verified, Webhook, WebhookRequest};
 use domain::{Address, Content, DeliveryState, InboundMessage, Profile, Secret, Timestamp};

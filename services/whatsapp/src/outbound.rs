@@ -112,6 +112,11 @@ fn contact(card: &ContactCard) -> Value {
 }
 
 /// What an answer means. Accepted is any 2xx with a `messageId`, whatever its `status` or content type say.
+///
+/// Unavailable means surely not sent, since the kit sends again by itself and Gupshup has no idempotency key. So it
+/// needs Gupshup's own refusal, `{"status":"error","message":..}`, or a 503, which says that nobody took the request.
+/// Any other 5xx may be a proxy that passed the request on and lost the answer, or a server that broke after it sent:
+/// those are in doubt.
 fn outcome(answer: &ProviderResponse) -> Outcome {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     let status = Some(answer.status.to_string());
@@ -130,10 +135,9 @@ fn outcome(answer: &ProviderResponse) -> Outcome {
         }
         413 => Outcome::Rejected { failure: fail(codes::TOO_LARGE) },
         429 => Outcome::Throttled { after: answer.retry_after },
-        // Gupshup's own refusal. A bare 502 or 504 is a proxy that lost the answer: the message may be on its way.
-        500 | 503 => Outcome::Unavailable { failure: fail(codes::PROVIDER_UNAVAILABLE) },
-        501.. if refused => Outcome::Unavailable { failure: fail(codes::PROVIDER_UNAVAILABLE) },
-        408 | 501.. => Outcome::InDoubt { failure: fail(codes::IN_DOUBT) },
+        503 => Outcome::Unavailable { failure: fail(codes::PROVIDER_UNAVAILABLE) },
+        500.. if refused && reason.is_some() => Outcome::Unavailable { failure: fail(codes::PROVIDER_UNAVAILABLE) },
+        408 | 500.. => Outcome::InDoubt { failure: fail(codes::IN_DOUBT) },
         _ => Outcome::Rejected { failure: fail(codes::PROVIDER_REJECTED) },
     }
 }

@@ -127,6 +127,61 @@ fn ch_1_a_body_that_is_no_envelope_is_malformed() {
     }
 }
 
+/// A version 3 call with these messages and statuses.
+fn envelope(messages: &Value, statuses: &Value) -> WebhookRequest {
+    let value = json!({"messaging_product": "whatsapp", "messages": messages, "statuses": statuses,
+        "contacts": [{"wa_id": "5511999990000", "profile": {"name": "Ana"}}]});
+    call(json!({"entry": [{"changes": [{"field": "messages", "value": value}]}]}).to_string(), None)
+}
+
+#[test]
+fn ch_1_a_bad_item_does_not_take_the_good_ones_with_it() {
+    let Ingress::Webhook(hook) = open().ingress else { panic!("not a webhook") };
+    let said = |id: &str| json!({"id": id, "from": "5511999990000", "type": "text", "text": {"body": id}});
+    let unnamed = json!({"from": "5511999990000", "timestamp": "1718003620", "type": "text", "text": {"body": "x"}});
+    let messages = json!([said("a"), unnamed, said("b"), {"id": "nobody", "type": "text"}, 42, null, said("c")]);
+    let statuses = json!([
+        {"status": "read", "recipient_id": "5511999990000"},
+        {"status": "read", "id": "wamid.1"},
+        {"status": "read", "id": "wamid.2", "recipient_id": "5511999990000", "timestamp": "1718003620"},
+    ]);
+    let mixed = envelope(&messages, &statuses);
+    let arrivals = hook.translate(&mixed).unwrap();
+    let keys: Vec<_> = arrivals.iter().map(|arrival| arrival.key.as_str()).collect();
+    let [a, malformed, b, c, read] = keys.as_slice() else { panic!("{keys:?}") };
+    assert_eq!([*a, *b, *c, *read], ["message:a", "message:b", "message:c", "receipt:wamid.2:read"]);
+    assert!(malformed.starts_with("message:malformed:"), "{malformed}");
+    let shown = shown(&arrivals[1]);
+    assert_eq!(shown["address"], "5511999990000");
+    assert_eq!(shown["at"], 1_718_003_620_000_i64);
+    assert_eq!(shown["message"]["content"], json!({"type": "unsupported", "kind": "malformed"}));
+    assert_eq!(shown["message"]["profile"]["name"], "Ana");
+    assert_eq!(hook.translate(&mixed).unwrap(), arrivals, "repeated, it is the same message");
+
+    let mut other = unnamed.clone();
+    other["text"]["body"] = json!("y");
+    let both = hook.translate(&envelope(&json!([unnamed, said("a"), other]), &json!([]))).unwrap();
+    assert_eq!(both[0].key, *malformed);
+    assert_ne!(both[0].key, both[2].key, "another item has another key");
+    // A status that says nothing to us is good all the same.
+    let beside = envelope(&json!([unnamed]), &json!([{"status": "deleted"}]));
+    assert_eq!(hook.translate(&beside).unwrap().len(), 1);
+}
+
+#[test]
+fn ch_1_a_call_with_bad_items_only_is_malformed() {
+    let Ingress::Webhook(hook) = open().ingress else { panic!("not a webhook") };
+    let unnamed = json!({"from": "5511999990000", "type": "text", "text": {"body": "x"}});
+    for (messages, statuses, reason) in [
+        (json!([unnamed, unnamed]), json!([]), "a message without an id"),
+        (json!([{"id": "a"}]), json!([{"status": "read"}]), "a message without a sender"),
+        (json!([]), json!([{"status": "read", "id": "a"}]), "a status without a recipient"),
+    ] {
+        assert_eq!(hook.translate(&envelope(&messages, &statuses)).unwrap_err().0, reason);
+    }
+    assert_eq!(hook.translate(&envelope(&json!([]), &json!([]))).unwrap(), []);
+}
+
 #[test]
 fn ch_1_a_missing_setting_is_named() {
     for key in ["app_name", "source", "api_key", "webhook_secret"] {
@@ -167,7 +222,7 @@ async fn ch_1_ch_13_each_part_makes_the_request_of_the_table() {
 #[tokio::test]
 async fn ch_12_every_answer_has_its_outcome() {
     let error = |message: &str| format!(r#"{{"status":"error","message":"{message}"}}"#);
-    let cases: [(u16, String, &str); 16] = [
+    let cases: [(u16, String, &str); 22] = [
         (200, r#"{"status":"success","messageId":"gs-1"}"#.into(), "accepted"),
         (200, error("no"), "rejected"),
         (200, "<html>".into(), "in_doubt"),
@@ -179,9 +234,16 @@ async fn ch_12_every_answer_has_its_outcome() {
         (413, String::new(), "rejected"),
         (429, error("Too Many Requests"), "throttled"),
         (500, error("Internal"), "unavailable"),
+        (500, String::new(), "in_doubt"),
+        (500, "<html>".into(), "in_doubt"),
+        (500, r#"{"status":"error"}"#.into(), "in_doubt"),
+        (500, r#"{"message":"Internal"}"#.into(), "in_doubt"),
+        // The simulator's default fault.
+        (503, error("Internal Server Error"), "unavailable"),
         (503, String::new(), "unavailable"),
         (502, error("upstream"), "unavailable"),
         (502, "<html>".into(), "in_doubt"),
+        (502, String::new(), "in_doubt"),
         (504, String::new(), "in_doubt"),
         (301, String::new(), "rejected"),
     ];

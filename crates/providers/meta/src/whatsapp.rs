@@ -3,7 +3,7 @@
 
 use channel_kit::{Arrival, Arrived, Malformed};
 use domain::{
-    Address, Code, ConsentChange, Content, DeliveryState, Failure, InboundMessage, Profile, Receipt, Timestamp,
+    Address, Code, ConsentChange, Content, DeliveryState, EventId, Failure, InboundMessage, Profile, Receipt, Timestamp,
 };
 use serde_json::Value;
 
@@ -17,20 +17,38 @@ pub fn is_envelope(body: &Value) -> bool {
 /// What an envelope says, in its order. Fields other than messages and preferences say nothing to us. `code_of` names
 /// the errors: those who pass Meta's envelope on have codes of their own.
 ///
+/// One call may carry a thousand items of many contacts, so a bad item never takes the good ones with it. A message
+/// that names its sender but has no id arrives as unsupported, so that the desk sees that something was said. A message
+/// without a sender belongs to no conversation, and a status without an id or a recipient to no message of ours: beside
+/// good items both are left out.
+///
 /// # Errors
-/// When a message or status has no id or nobody at its far end.
+/// When there are bad items (no id, or nobody at the far end) and not one good one.
 pub fn arrivals(body: &Value, code_of: fn(u64) -> Code) -> Result<Vec<Arrival>, Malformed> {
     let mut arrivals = Vec::new();
+    let mut any_good = false;
+    let mut problem = None;
     for value in items(body, "/entry").flat_map(|entry| items(entry, "/changes")).filter_map(|c| c.get("value")) {
-        for item in items(value, "/messages") {
-            arrivals.push(message(value, item)?);
+        let messages = items(value, "/messages").map(|item| message(value, item).map_err(|bad| (bad, Some(item))));
+        let statuses = items(value, "/statuses").map(|item| status(item, code_of).map_err(|bad| (bad, None)));
+        for read in messages.chain(statuses) {
+            match read {
+                Ok(good) => {
+                    any_good = true;
+                    arrivals.extend(good);
+                }
+                Err((bad, said)) => {
+                    arrivals.extend(said.and_then(|item| unreadable(value, item)));
+                    problem.get_or_insert(bad);
+                }
+            }
         }
-        for item in items(value, "/statuses") {
-            arrivals.extend(status(item, code_of)?);
+        for good in items(value, "/user_preferences").filter_map(|item| preference(item, None)) {
+            any_good = true;
+            arrivals.push(good);
         }
-        arrivals.extend(items(value, "/user_preferences").filter_map(|item| preference(item, None)));
     }
-    Ok(arrivals)
+    problem.filter(|_| !any_good).map_or(Ok(arrivals), Err)
 }
 
 /// The contact stopped or resumed marketing messages in the app. `at` stands in for a missing time.
@@ -58,16 +76,31 @@ pub fn consent(who: &str, at: Option<Timestamp>, granted: bool, evidence: String
     }
 }
 
-fn message(value: &Value, item: &Value) -> Result<Arrival, Malformed> {
+fn message(value: &Value, item: &Value) -> Result<Vec<Arrival>, Malformed> {
     let id = text(item, "/id").ok_or_else(|| Malformed("a message without an id".to_owned()))?;
-    // A contact with a user name may come without a telephone number: then the business-scoped id is the address.
-    let who = first_text(item, &["/from", "/from_user_id"])
-        .ok_or_else(|| Malformed("a message without a sender".to_owned()))?;
+    let who = sender(item).ok_or_else(|| Malformed("a message without a sender".to_owned()))?;
+    Ok(vec![arrived(value, item, id, &who, content(item))])
+}
+
+/// What stands for a message that cannot be read: who wrote, and that they did. Without an id its own words make the
+/// key, so that the same call, repeated, is the same message.
+fn unreadable(value: &Value, item: &Value) -> Option<Arrival> {
+    let who = sender(item)?;
+    let id = format!("malformed:{}", EventId::derive(&[&item.to_string()]).uuid().simple());
+    Some(arrived(value, item, id, &who, Content::Unsupported { kind: "malformed".to_owned() }))
+}
+
+/// A contact with a user name may come without a telephone number: then the business-scoped id is the address.
+fn sender(item: &Value) -> Option<String> {
+    first_text(item, &["/from", "/from_user_id"])
+}
+
+fn arrived(value: &Value, item: &Value, id: String, who: &str, content: Content) -> Arrival {
     let known = |contact: &&Value| {
-        ["/wa_id", "/user_id"].iter().any(|field| text(contact, field).is_some_and(|id| address(&id) == address(&who)))
+        ["/wa_id", "/user_id"].iter().any(|field| text(contact, field).is_some_and(|id| address(&id) == address(who)))
     };
     let contact = items(value, "/contacts").find(known).or_else(|| items(value, "/contacts").next());
-    let digits = address(&who);
+    let digits = address(who);
     let profile = Profile {
         name: contact.and_then(|contact| text(contact, "/profile/name")),
         email: None,
@@ -75,13 +108,9 @@ fn message(value: &Value, item: &Value) -> Result<Arrival, Malformed> {
         username: contact.and_then(|contact| text(contact, "/profile/username")),
     };
     let reply_to = first_text(item, &["/context/gs_id", "/context/gsId", "/context/id"]);
-    let what = InboundMessage { provider_id: id.clone(), content: content(item), profile, reply_to };
-    Ok(Arrival {
-        key: format!("message:{id}"),
-        address: Address::new(digits),
-        at: time(item, "/timestamp"),
-        what: Arrived::Message(what),
-    })
+    let key = format!("message:{id}");
+    let what = Arrived::Message(InboundMessage { provider_id: id, content, profile, reply_to });
+    Arrival { key, address: Address::new(digits), at: time(item, "/timestamp"), what }
 }
 
 fn content(item: &Value) -> Content {

@@ -25,6 +25,8 @@ pub enum Refused {
     Answered {
         /// HTTP status, the same as `error_code`.
         status: u16,
+        /// The body is the Bot API's own (`{"ok":false,...}`), not a proxy's page.
+        own: bool,
         /// How long to wait, with 429.
         retry_after: Option<Duration>,
         /// Telegram's words.
@@ -69,7 +71,8 @@ fn result(answer: &ProviderResponse) -> Result<Value, Refused> {
     }
     let seconds = body.pointer("/parameters/retry_after").and_then(Value::as_u64).map(Duration::from_secs);
     let description = body.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Err(Refused::Answered { status: answer.status, retry_after: seconds.or(answer.retry_after), description })
+    let own = body.get("ok") == Some(&Value::Bool(false));
+    Err(Refused::Answered { status: answer.status, own, retry_after: seconds.or(answer.retry_after), description })
 }
 
 impl Refused {
@@ -84,13 +87,19 @@ impl Refused {
     }
 
     /// What it means for a message. The status decides; words only tell a block from a chat that never was.
+    ///
+    /// Unavailable means surely not sent, since the kit sends again by itself. Only the Bot API can say so: 500 and 503
+    /// with its own body. 502 and 504 come from the proxy in front of it, with or without a body, when the answer to a
+    /// request that was passed on is lost; any 5xx without the body is of unknown origin. Those are in doubt.
     pub fn outcome(&self) -> Outcome {
-        let (status, after, words) = match self {
+        let (status, own, after, words) = match self {
             Self::Silent(NoAnswer::NotSent(_)) => {
                 return Outcome::Unavailable { failure: self.failure(codes::PROVIDER_UNAVAILABLE) };
             }
             Self::Silent(_) => return Outcome::InDoubt { failure: self.failure(codes::IN_DOUBT) },
-            Self::Answered { status, retry_after, description } => (*status, *retry_after, description.as_str()),
+            Self::Answered { status, own, retry_after, description } => {
+                (*status, *own, *retry_after, description.as_str())
+            }
         };
         match status {
             401 | 404 => Outcome::Misconfigured { failure: self.failure(codes::ACCOUNT_MISCONFIGURED) },
@@ -103,9 +112,8 @@ impl Refused {
             }
             413 => Outcome::Rejected { failure: self.failure(codes::TOO_LARGE) },
             429 => Outcome::Throttled { after },
-            // The proxy in front of the Bot API gave up waiting: the message may be on its way.
-            504 => Outcome::InDoubt { failure: self.failure(codes::IN_DOUBT) },
-            500.. => Outcome::Unavailable { failure: self.failure(codes::PROVIDER_UNAVAILABLE) },
+            500 | 503 if own => Outcome::Unavailable { failure: self.failure(codes::PROVIDER_UNAVAILABLE) },
+            500.. => Outcome::InDoubt { failure: self.failure(codes::IN_DOUBT) },
             _ => Outcome::Rejected { failure: self.failure(codes::PROVIDER_REJECTED) },
         }
     }
@@ -126,7 +134,7 @@ impl Refused {
             Self::Answered { status: status @ (401 | 404), description, .. } => {
                 PollError::Misconfigured(format!("{status} {description}"))
             }
-            Self::Answered { status, retry_after, description } => {
+            Self::Answered { status, retry_after, description, .. } => {
                 PollError::Unavailable { after: retry_after, reason: format!("{status} {description}") }
             }
             Self::Silent(error) => PollError::Unavailable { after: None, reason: error.to_string() },
