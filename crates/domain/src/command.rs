@@ -10,7 +10,7 @@ use crate::{
 /// A command with who asked for it. Carrying out the same `id` twice changes nothing and answers the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Commanded {
-    /// Derived from (organization, actor, the client's idempotency key).
+    /// Derived from organization, actor, the call with its body, and the client's idempotency key.
     pub id: EventId,
     /// The tenant.
     pub organization: OrganizationId,

@@ -7,7 +7,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use domain::{EventId, OrganizationId, User};
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::{names::Names, problem::Problem, state::Shared, visibility::Viewer};
@@ -77,17 +80,26 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// One intent of a person: repeating a call with it changes nothing more. A call without the header is an intent of
-/// its own.
-pub(crate) struct Intent(String);
+/// its own. The same key at another call, or with another body, is another intent: nobody is answered with what some
+/// other command did.
+pub(crate) struct Intent {
+    key: String,
+    /// Method and path: what is done, and to what.
+    call: String,
+    /// SHA-256 of the JSON body, hex; empty where the call takes none.
+    body: String,
+}
 
 impl Intent {
+    /// The key as the caller gave it.
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        &self.key
     }
 
     /// The id of the command that this is, when `caller` means it.
     pub(crate) fn of(&self, caller: &Caller) -> EventId {
-        EventId::derive(&[&caller.organization().to_string(), &caller.user.id.to_string(), &self.0])
+        let (organization, user) = (caller.organization().to_string(), caller.user.id.to_string());
+        EventId::derive(&["intent", &organization, &user, &self.call, &self.body, &self.key])
     }
 }
 
@@ -95,13 +107,47 @@ impl<S: Send + Sync> FromRequestParts<S> for Intent {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let call = format!("{} {}", parts.method, parts.uri.path());
+        let intent = |key| Self { key, call, body: String::new() };
         let Some(value) = parts.headers.get(IDEMPOTENCY_KEY) else {
-            return Ok(Self(hex::encode(rand::random::<[u8; 16]>())));
+            return Ok(intent(hex::encode(rand::random::<[u8; 16]>())));
         };
         match std::str::from_utf8(value.as_bytes()) {
-            Ok(key) if !key.is_empty() && key.chars().count() <= LONGEST_KEY => Ok(Self(key.to_owned())),
+            Ok(key) if !key.is_empty() && key.chars().count() <= LONGEST_KEY => Ok(intent(key.to_owned())),
             _ => Err(Problem::bad_request("Idempotency-Key: 1 to 128 characters, UTF-8")),
         }
+    }
+}
+
+/// An intent with the JSON body that says what is meant.
+pub(crate) struct Meant<T>(pub(crate) Intent, pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Meant<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let mut intent = Intent::from_request_parts(&mut parts, state).await?;
+        let request = Request::from_parts(parts, body);
+        let JsonBody(Digested { body, digest }) = JsonBody::<Digested<T>>::from_request(request, state).await?;
+        intent.body = digest;
+        Ok(Self(intent, body))
+    }
+}
+
+/// A body and the digest of what it says: spaces and the order of its fields do not count.
+struct Digested<T> {
+    body: T,
+    digest: String,
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Digested<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut value = serde_json::Value::deserialize(deserializer)?;
+        value.sort_all_objects();
+        let digest = hex::encode(Sha256::digest(value.to_string()));
+        let body = T::deserialize(value).map_err(D::Error::custom)?;
+        Ok(Self { body, digest })
     }
 }
 

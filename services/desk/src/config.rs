@@ -23,6 +23,9 @@ pub struct Config {
     pub max_upload_bytes: u64,
     /// Seconds without any live connection after which an agent is taken as offline.
     pub away_grace_secs: u32,
+    /// Seconds without any live connection after which an agent's conversations go back to their queues (AG-6); 0 means
+    /// that they stay.
+    pub away_return_secs: u32,
     /// Seconds between two pings on a live connection.
     pub ping_secs: u32,
     /// Milliseconds between two looks into the store for events whose announcement was lost.
@@ -66,6 +69,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             max_upload_bytes: 25 * 1024 * 1024,
             away_grace_secs: 30,
+            away_return_secs: 300,
             ping_secs: 20,
             poll_millis: 2_000,
             names_millis: 3_000,
@@ -102,6 +106,10 @@ impl Config {
             None if self.away_grace_secs <= self.ping_secs => {
                 Err("desk.away_grace_secs: must be more than desk.ping_secs".to_owned())
             }
+            // Sooner, a circular queue could give them straight back to the agent who is not there.
+            None if self.away_return_secs != 0 && self.away_return_secs < self.away_grace_secs => {
+                Err("desk.away_return_secs: must be 0 or at least desk.away_grace_secs".to_owned())
+            }
             None if self.max_upload_bytes == 0 => Err("desk.max_upload_bytes: must be at least 1".to_owned()),
             None => Ok(()),
         }
@@ -128,6 +136,11 @@ impl Config {
         Duration::from_secs(u64::from(self.away_grace_secs))
     }
 
+    /// None when conversations stay with an agent who is away.
+    pub(crate) fn away_return(&self) -> Option<Duration> {
+        (self.away_return_secs > 0).then(|| Duration::from_secs(u64::from(self.away_return_secs)))
+    }
+
     pub(crate) fn names(&self) -> Duration {
         Duration::from_millis(u64::from(self.names_millis))
     }
@@ -143,6 +156,7 @@ mod tests {
         let bad = [
             (Config { session_hours: 0, ..Config::default() }, "desk.session_hours"),
             (Config { away_grace_secs: 20, ..Config::default() }, "desk.away_grace_secs"),
+            (Config { away_return_secs: 29, ..Config::default() }, "desk.away_return_secs"),
             (Config { max_upload_bytes: 0, ..Config::default() }, "desk.max_upload_bytes"),
         ];
         for (config, key) in bad {

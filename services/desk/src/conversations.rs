@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    caller::{Caller, Intent, JsonBody, QueryOf},
+    caller::{Caller, Intent, Meant, QueryOf},
     dto,
     problem::{Problem, ProblemDetails},
     state::{Desk, Shared},
@@ -25,6 +25,7 @@ const OWN: u32 = 500;
 
 /// Which conversations.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     /// Stages, separated by commas (`waiting`, `active`, `inactive`, `closed`); all open ones when left out.
     state: Option<String>,
@@ -53,7 +54,7 @@ pub(crate) enum Order {
 
 /// Conversations that the caller may see, with the counts of all open ones by channel.
 #[utoipa::path(
-    get, path = "/conversations", tag = "conversations", params(ListQuery),
+    get, path = "/conversations", operation_id = "list_conversations", tag = "conversations", params(ListQuery),
     responses(
         (status = 200, body = dto::ConversationList),
         (status = 400, body = ProblemDetails, content_type = "application/problem+json", description = "bad_request"),
@@ -170,7 +171,8 @@ async fn counts(desk: &Desk, caller: &Caller) -> Result<Vec<StageCount>, Problem
 
 /// One conversation.
 #[utoipa::path(
-    get, path = "/conversations/{id}", tag = "conversations", params(("id" = String, Path)),
+    get, path = "/conversations/{id}", operation_id = "read_conversation", tag = "conversations",
+    params(("id" = String, Path)),
     responses(
         (status = 200, body = dto::Conversation),
         (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "not_signed_in"),
@@ -255,9 +257,8 @@ pub(crate) struct Transfer {
 pub(crate) async fn transfer(
     State(desk): State<Shared>,
     caller: Caller,
-    intent: Intent,
     Path(id): Path<String>,
-    JsonBody(Transfer { to }): JsonBody<Transfer>,
+    Meant(intent, Transfer { to }): Meant<Transfer>,
 ) -> Result<Json<dto::Conversation>, Problem> {
     let names = &caller.names;
     let to = match to.kind {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    caller::{Caller, Intent, JsonBody},
+    caller::{Caller, Intent, JsonBody, Meant},
     dto,
     problem::{Problem, ProblemDetails},
     state::{Desk, Shared},
@@ -14,7 +14,7 @@ use crate::{
 
 /// Everything that a page needs to start.
 #[utoipa::path(
-    get, path = "/me", tag = "me",
+    get, path = "/me", operation_id = "read_me", tag = "me",
     responses(
         (status = 200, body = dto::Me),
         (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "not_signed_in"),
@@ -60,8 +60,7 @@ pub(crate) struct PresenceChange {
 pub(crate) async fn set_presence(
     State(desk): State<Shared>,
     caller: Caller,
-    intent: Intent,
-    JsonBody(change): JsonBody<PresenceChange>,
+    Meant(intent, change): Meant<PresenceChange>,
 ) -> Result<Json<dto::Seat>, Problem> {
     let presence = change.presence.into();
     let command = Command::SetPresence { presence, capacity: caller.user.capacity };

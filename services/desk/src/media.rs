@@ -43,6 +43,7 @@ pub(crate) struct Uploaded {
     /// MIME type, as its bytes tell it.
     mime: String,
     /// File name.
+    #[schema(required = true)]
     name: Option<String>,
     /// Size in bytes.
     size: u64,
@@ -114,7 +115,7 @@ async fn keep(
 
 /// The bytes of a file.
 #[utoipa::path(
-    get, path = "/media/{key}", tag = "media",
+    get, path = "/media/{key}", operation_id = "read_media", tag = "media",
     params(("key" = String, Path, description = "may contain slashes"), ("Range" = Option<String>, Header)),
     responses(
         (status = 200, description = "the bytes", content_type = "application/octet-stream"),

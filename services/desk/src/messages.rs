@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    caller::{Caller, Intent, JsonBody, QueryOf},
+    caller::{Caller, Intent, Meant, QueryOf},
     dto, media,
     problem::{Problem, ProblemDetails},
     state::{Desk, Shared},
@@ -25,6 +25,7 @@ const MOST_OPTIONS: usize = 30;
 
 /// Which messages.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
     /// Only those before this place in the conversation.
     before: Option<u64>,
@@ -34,7 +35,8 @@ pub(crate) struct ListQuery {
 
 /// Messages of a conversation, the last ones or those before a place.
 #[utoipa::path(
-    get, path = "/conversations/{id}/messages", tag = "messages", params(("id" = String, Path), ListQuery),
+    get, path = "/conversations/{id}/messages", operation_id = "list_messages", tag = "messages",
+    params(("id" = String, Path), ListQuery),
     responses(
         (status = 200, body = dto::MessageList),
         (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
@@ -88,9 +90,8 @@ pub(crate) struct NewMessage {
 pub(crate) async fn send(
     State(desk): State<Shared>,
     caller: Caller,
-    intent: Intent,
     Path(id): Path<String>,
-    JsonBody(new): JsonBody<NewMessage>,
+    Meant(intent, new): Meant<NewMessage>,
 ) -> Result<(StatusCode, Json<dto::Message>), Problem> {
     let conversation = desk.subject(&caller, &intent, &id).await?;
     let reply_to = match &new.reply_to {
@@ -167,9 +168,8 @@ pub(crate) struct ContactSaved {
 pub(crate) async fn save_contact(
     State(desk): State<Shared>,
     caller: Caller,
-    intent: Intent,
     Path(id): Path<String>,
-    JsonBody(new): JsonBody<NewContact>,
+    Meant(intent, new): Meant<NewContact>,
 ) -> Result<(StatusCode, Json<ContactSaved>), Problem> {
     let conversation = desk.subject(&caller, &intent, &id).await?;
     let card = domain::ContactCard::from(new.card);

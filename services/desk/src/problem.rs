@@ -40,6 +40,7 @@ pub(crate) struct ProblemDetails {
     /// One English sentence with the cause.
     detail: String,
     /// The trace to look for, when there is one.
+    #[schema(required = true)]
     trace_id: Option<String>,
 }
 

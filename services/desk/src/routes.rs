@@ -154,6 +154,46 @@ mod tests {
     }
 
     #[test]
+    fn operations_have_names_of_their_own_and_say_where_their_parameters_are() {
+        let description = serde_json::to_value(super::description()).unwrap();
+        let mut names = BTreeSet::new();
+        for (path, item) in description["paths"].as_object().unwrap() {
+            for operation in item.as_object().unwrap().values() {
+                let name = operation["operationId"].as_str().unwrap();
+                assert!(names.insert(name.to_owned()), "{name} twice");
+                let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+                let in_path = parameters.iter().filter(|parameter| parameter["in"] == "path");
+                let described: BTreeSet<_> = in_path.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+                let held = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+                assert_eq!(described, held.collect(), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_always_answered_is_required() {
+        let description = serde_json::to_value(super::description()).unwrap();
+        // Said by callers too, who may leave out what has a default.
+        let said = ["Card", "ChoiceOption", "Draft", "MediaDraft", "NewMessage"];
+        for (name, schema) in description["components"]["schemas"].as_object().unwrap() {
+            let variants = schema["oneOf"].as_array().map_or(&[][..], Vec::as_slice);
+            for object in variants.iter().chain([schema]).filter(|_| !said.contains(&name.as_str())) {
+                let required = object["required"].as_array().map_or(&[][..], Vec::as_slice);
+                for field in object["properties"].as_object().into_iter().flat_map(serde_json::Map::keys) {
+                    assert!(required.iter().any(|one| one == field), "{name}.{field}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_was_made_for_this_description() {
+        let kept: serde_json::Value = serde_json::from_str(include_str!("../web/openapi.json")).unwrap();
+        let now = serde_json::to_value(super::description()).unwrap();
+        assert!(kept == now, "refresh web/openapi.json, see web/README.md");
+    }
+
+    #[test]
     fn every_reference_of_the_description_leads_somewhere() {
         let description = serde_json::to_value(super::description()).unwrap();
         let mut open = vec![&description];

@@ -49,7 +49,7 @@ pub(crate) struct SignedIn {
 
 /// Sign in.
 #[utoipa::path(
-    post, path = "/sessions", tag = "sessions", security(()), request_body = Credentials,
+    post, path = "/sessions", operation_id = "sign_in", tag = "sessions", security(()), request_body = Credentials,
     responses(
         (status = 201, body = SignedIn, headers(("Set-Cookie" = String, description = "afluente_session"))),
         (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "bad_credentials"),
@@ -77,7 +77,7 @@ pub(crate) async fn create(State(desk): State<Shared>, request: Request) -> Resu
 
 /// Sign out.
 #[utoipa::path(
-    delete, path = "/sessions/current", tag = "sessions",
+    delete, path = "/sessions/current", operation_id = "sign_out", tag = "sessions",
     responses(
         (status = 204, description = "signed out; the cookie is cleared"),
         (status = 401, body = ProblemDetails, content_type = "application/problem+json", description = "not_signed_in"),

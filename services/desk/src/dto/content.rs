@@ -111,16 +111,21 @@ pub(crate) enum Content {
         /// MIME type.
         mime: String,
         /// File name.
+        #[schema(required = true)]
         name: Option<String>,
         /// The text below it.
+        #[schema(required = true)]
         caption: Option<String>,
         /// Size in bytes.
+        #[schema(required = true)]
         size: Option<u64>,
         /// Where its bytes are.
         state: MediaState,
         /// For `GET /media/{key}`, when stored.
+        #[schema(required = true)]
         key: Option<String>,
         /// Why it is lost.
+        #[schema(required = true)]
         reason: Option<String>,
     },
     /// A point on the map.
@@ -130,8 +135,10 @@ pub(crate) enum Content {
         /// Degrees east.
         longitude: f64,
         /// What the place is called.
+        #[schema(required = true)]
         name: Option<String>,
         /// Its postal address.
+        #[schema(required = true)]
         address: Option<String>,
     },
     /// Contact cards.
@@ -144,6 +151,7 @@ pub(crate) enum Content {
         /// What the button said.
         label: String,
         /// What was behind it.
+        #[schema(required = true)]
         payload: Option<String>,
     },
     /// Text with buttons.

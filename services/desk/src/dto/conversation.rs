@@ -58,10 +58,13 @@ pub(crate) struct ContactRef {
     /// Their id.
     id: String,
     /// Their name.
+    #[schema(required = true)]
     name: Option<String>,
     /// Their e-mail.
+    #[schema(required = true)]
     email: Option<String>,
     /// Their telephone number.
+    #[schema(required = true)]
     phone: Option<String>,
     /// Their address on the channel.
     address: String,
@@ -84,6 +87,7 @@ pub(crate) struct Assignment {
     /// When.
     at: i64,
     /// By whom, when a person did it.
+    #[schema(required = true)]
     by: Option<Named>,
     /// Who was considered, when a rule did it.
     considered: Vec<Considered>,
@@ -105,6 +109,7 @@ pub(crate) struct Window {
     /// Its kind.
     rule: WindowRule,
     /// When it closes, for a timed one; in the past, or null, means closed.
+    #[schema(required = true)]
     closes_at: Option<i64>,
 }
 
@@ -137,20 +142,25 @@ pub(crate) struct Conversation {
     /// Where it is in its life.
     state: Stage,
     /// Who serves it.
+    #[schema(required = true)]
     agent: Option<Named>,
     /// How it came to them.
+    #[schema(required = true)]
     assignment: Option<Assignment>,
     /// When it was opened.
     opened_at: i64,
     /// Since when it has waited.
     waiting_since: i64,
     /// When the contact last wrote.
+    #[schema(required = true)]
     last_inbound_at: Option<i64>,
     /// When anything was last said.
     last_activity_at: i64,
     /// When it was closed.
+    #[schema(required = true)]
     closed_at: Option<i64>,
     /// Why.
+    #[schema(required = true)]
     close_reason: Option<CloseReason>,
     /// Messages of the contact that no agent has opened.
     unread: u32,

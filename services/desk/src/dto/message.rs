@@ -35,6 +35,7 @@ pub(crate) struct Author {
     #[serde(rename = "type")]
     kind: AuthorKind,
     /// The person at the desk.
+    #[schema(required = true)]
     user: Option<Named>,
 }
 
@@ -78,8 +79,10 @@ pub(crate) struct Failure {
     /// The stable code.
     code: String,
     /// The provider's own code.
+    #[schema(required = true)]
     provider_code: Option<String>,
     /// The provider's own words.
+    #[schema(required = true)]
     reason: Option<String>,
 }
 
@@ -89,6 +92,7 @@ pub(crate) struct Delivery {
     /// How far it came: the ticks.
     state: DeliveryState,
     /// Why, when failed or parked.
+    #[schema(required = true)]
     failure: Option<Failure>,
     /// When the state last moved.
     at: i64,
@@ -112,8 +116,10 @@ pub(crate) struct Message {
     /// When it was written.
     at: i64,
     /// The id of the message that it answers.
+    #[schema(required = true)]
     reply_to: Option<String>,
     /// What became of it, for an outgoing message.
+    #[schema(required = true)]
     delivery: Option<Delivery>,
     /// Apply it only when this is newer.
     version: u64,
@@ -167,6 +173,7 @@ pub(crate) struct SavedContact {
     /// Their id.
     id: String,
     /// Their name.
+    #[schema(required = true)]
     name: Option<String>,
     /// Telephone numbers.
     phones: Vec<String>,

@@ -40,6 +40,7 @@ const OWN: u32 = 500;
 
 /// Where to go on.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Resume {
     /// The number of the last event that the page applied; now, when left out.
     cursor: Option<u64>,

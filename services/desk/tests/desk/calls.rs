@@ -95,6 +95,57 @@ async fn x_8_the_same_intent_again_changes_nothing_and_answers_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn x_8_one_key_at_two_calls_or_with_two_bodies_is_two_intents() {
+    let world = World::start().await;
+    let (carla, davi) =
+        (world.conversation("acme", "sales", "carla").await, world.conversation("acme", "sales", "davi").await);
+    let ana = world.signed_in("ana@acme.test").await;
+    let keyed = async |method: &str, path: &str, body: &str| {
+        let request = ana.request(method, path).header("idempotency-key", "k");
+        let answer = request.header("content-type", "application/json").body(body.to_owned()).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap())
+    };
+    let (status, seat) = keyed("PUT", "/me/presence", r#"{"presence":"paused"}"#).await;
+    assert_eq!((status, &seat["presence"]), (200, &json!("paused")));
+    let (status, seat) = keyed("PUT", "/me/presence", r#"{"presence":"online"}"#).await;
+    assert_eq!((status, &seat["presence"]), (200, &json!("online")));
+    for conversation in [&carla, &davi] {
+        let path = format!("/conversations/{}", conversation.id);
+        let (status, taken) = keyed("POST", &format!("{path}/take"), "{}").await;
+        assert_eq!((status, &taken["agent"]["name"]), (200, &json!("ana")));
+        let path = format!("{path}/messages");
+        let (status, first) = keyed("POST", &path, r#"{"content":{"type":"text","text":"um"},"reply_to":null}"#).await;
+        assert_eq!((status, &first["content"]["text"]), (201, &json!("um")));
+        let (status, second) = keyed("POST", &path, r#"{"content":{"type":"text","text":"dois"}}"#).await;
+        assert_eq!((status, &second["content"]["text"]), (201, &json!("dois")));
+        // The same words in another order of fields are the same intent.
+        let again = keyed("POST", &path, r#"{ "reply_to": null, "content": {"text": "um", "type": "text"} }"#).await;
+        assert_eq!(again, (201, first));
+        assert_eq!(ana.get(&path).await.1["items"].as_array().unwrap().len(), 2);
+    }
+    let (status, over) = keyed("POST", &format!("/conversations/{}/conclude", carla.id), "{}").await;
+    assert_eq!((status, &over["state"]), (200, &json!("closed")));
+    assert_eq!(ana.get(&format!("/conversations/{}", davi.id)).await.1["state"], "active");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_writes_without_taking() {
+    let world = World::start().await;
+    let conversation = world.conversation("acme", "sales", "carla").await;
+    let (ana, sol) = (world.signed_in("ana@acme.test").await, world.signed_in("sol@acme.test").await);
+    let path = format!("/conversations/{}", conversation.id);
+    let text = json!({ "content": { "type": "text", "text": "oi" } });
+    let (status, problem) = ana.call("POST", &format!("{path}/messages"), Some(text.clone())).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("not_yours")));
+    let (status, message) = sol.call("POST", &format!("{path}/messages"), Some(text)).await;
+    assert_eq!((status, &message["author"]["user"]["name"]), (201, &json!("sol")));
+    let (_, now) = sol.get(&path).await;
+    assert_eq!((&now["state"], &now["agent"]), (&json!("waiting"), &json!(null)));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn x_8_who_gave_a_conversation_away_may_ask_again_whether_it_went() {
     let world = World::start().await;
     let conversation = world.conversation("acme", "support", "davi").await;

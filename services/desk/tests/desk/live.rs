@@ -220,3 +220,62 @@ async fn an_agent_whose_last_page_is_gone_is_offline_after_a_while() {
     assert_eq!(presence("bia@acme.test").await, Presence::Online, "she never opened a page");
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ag_6_what_an_absent_agent_serves_goes_back_to_its_queue_once() {
+    let config = Config {
+        away_grace_secs: 1,
+        away_return_secs: 2,
+        ping_secs: 1,
+        poll_millis: 200,
+        names_millis: 0,
+        ..Config::default()
+    };
+    let world = World::with(config).await;
+    let (ana, bia) = (world.signed_in("ana@acme.test").await, world.signed_in("bia@acme.test").await);
+    let waiting = [
+        (&ana, world.conversation("acme", "sales", "carla").await),
+        (&ana, world.conversation("acme", "sales", "davi").await),
+        (&bia, world.conversation("acme", "support", "edu").await),
+    ];
+    let (mut hers, mut bias) = (Socket::open(&ana, None).await, Socket::open(&bia, None).await);
+    hers.next().await;
+    bias.next().await;
+    ana.online().await;
+    bia.online().await;
+    for (agent, conversation) in &waiting {
+        let (status, _) =
+            agent.call("POST", &format!("/conversations/{}/take", conversation.id), Some(json!({}))).await;
+        assert_eq!(status, 200);
+    }
+    // One of them is inactive by now.
+    let store = world.store.store.clone();
+    let mut silent = store.conversation(org("acme"), waiting[1].1.id).await.unwrap().unwrap();
+    silent.stage = Stage::Inactive;
+    let commit = Commit { conversations: vec![silent.clone()], ..Commit::default() };
+    world.store.write(commit, DeskChange::Conversation(Box::new(silent)), true).await;
+    // She says that she leaves, and leaves.
+    assert_eq!(ana.call("PUT", "/me/presence", Some(json!({ "presence": "offline" }))).await.0, 200);
+    drop(hers);
+    let stage = async |who: usize| store.conversation(org("acme"), waiting[who].1.id).await.unwrap().unwrap();
+    until("hers wait again", async || stage(0).await.stage == Stage::Waiting && stage(1).await.stage == Stage::Waiting)
+        .await;
+    let returned = stage(0).await;
+    assert_eq!((returned.agent, returned.waiting_since), (None, waiting[0].1.waiting_since));
+    assert_eq!(stage(2).await.agent, Some(user("bia@acme.test")), "her page is open");
+
+    // The absence is settled: what she takes by a program afterwards stays with her while others' absences are found.
+    let noted = format!("desk.seen/{}/{}", org("acme"), user("ana@acme.test"));
+    until("it is settled", async || world.env.cursors.get(&noted).await.unwrap().is_some_and(|text| text.is_empty()))
+        .await;
+    ana.online().await;
+    assert_eq!(ana.call("POST", &format!("/conversations/{}/take", waiting[0].1.id), Some(json!({}))).await.0, 200);
+    drop(bias);
+    until("Bia's waits again", async || stage(2).await.stage == Stage::Waiting).await;
+    let seats = store.seats(org("acme")).await.unwrap();
+    let of = |email: &str| seats.iter().find(|seat| seat.user == user(email)).unwrap();
+    assert_eq!((of("bia@acme.test").presence, of("bia@acme.test").load), (Presence::Offline, 0));
+    assert_eq!((of("ana@acme.test").presence, of("ana@acme.test").load), (Presence::Online, 1));
+    assert_eq!(stage(0).await.agent, Some(user("ana@acme.test")));
+    world.stop().await;
+}

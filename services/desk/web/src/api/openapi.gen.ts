@@ -60,7 +60,7 @@ export interface components {
              * @description When.
              */
             at: number;
-            by?: components["schemas"]["Named"] | null;
+            by: components["schemas"]["Named"] | null;
             /** @description Who was considered, when a rule did it. */
             considered: components["schemas"]["Considered"][];
             /** @description `taken`, `circular`, `transferred`. */
@@ -70,7 +70,7 @@ export interface components {
         Author: {
             /** @description Which kind. */
             type: components["schemas"]["AuthorKind"];
-            user?: components["schemas"]["Named"] | null;
+            user: components["schemas"]["Named"] | null;
         };
         /**
          * @description The kinds of author.
@@ -112,13 +112,13 @@ export interface components {
             /** @description Their address on the channel. */
             address: string;
             /** @description Their e-mail. */
-            email?: string | null;
+            email: string | null;
             /** @description Their id. */
             id: string;
             /** @description Their name. */
-            name?: string | null;
+            name: string | null;
             /** @description Their telephone number. */
-            phone?: string | null;
+            phone: string | null;
         };
         /** @description A contact that was saved. */
         ContactSaved: {
@@ -139,29 +139,29 @@ export interface components {
             type: "text";
         } | {
             /** @description The text below it. */
-            caption?: string | null;
+            caption: string | null;
             /** @description For `GET /media/{key}`, when stored. */
-            key?: string | null;
+            key: string | null;
             /** @description Its kind. */
             kind: components["schemas"]["MediaKind"];
             /** @description MIME type. */
             mime: string;
             /** @description File name. */
-            name?: string | null;
+            name: string | null;
             /** @description Why it is lost. */
-            reason?: string | null;
+            reason: string | null;
             /**
              * Format: int64
              * @description Size in bytes.
              */
-            size?: number | null;
+            size: number | null;
             /** @description Where its bytes are. */
             state: components["schemas"]["MediaState"];
             /** @enum {string} */
             type: "media";
         } | {
             /** @description Its postal address. */
-            address?: string | null;
+            address: string | null;
             /**
              * Format: double
              * @description Degrees north.
@@ -173,7 +173,7 @@ export interface components {
              */
             longitude: number;
             /** @description What the place is called. */
-            name?: string | null;
+            name: string | null;
             /** @enum {string} */
             type: "location";
         } | {
@@ -185,7 +185,7 @@ export interface components {
             /** @description What the button said. */
             label: string;
             /** @description What was behind it. */
-            payload?: string | null;
+            payload: string | null;
             /** @enum {string} */
             type: "choice";
         } | {
@@ -216,16 +216,16 @@ export interface components {
         Conversation: {
             /** @description The company's side. */
             account: components["schemas"]["AccountRef"];
-            agent?: components["schemas"]["Named"] | null;
-            assignment?: components["schemas"]["Assignment"] | null;
+            agent: components["schemas"]["Named"] | null;
+            assignment: components["schemas"]["Assignment"] | null;
             /** @description The channel. */
             channel: string;
-            close_reason?: components["schemas"]["CloseReason"] | null;
+            close_reason: components["schemas"]["CloseReason"] | null;
             /**
              * Format: int64
              * @description When it was closed.
              */
-            closed_at?: number | null;
+            closed_at: number | null;
             /** @description The contact's side. */
             contact: components["schemas"]["ContactRef"];
             /** @description Its id. */
@@ -239,7 +239,7 @@ export interface components {
              * Format: int64
              * @description When the contact last wrote.
              */
-            last_inbound_at?: number | null;
+            last_inbound_at: number | null;
             /**
              * Format: int64
              * @description When it was opened.
@@ -309,7 +309,7 @@ export interface components {
              * @description When the state last moved.
              */
             at: number;
-            failure?: components["schemas"]["Failure"] | null;
+            failure: components["schemas"]["Failure"] | null;
             /** @description How far it came: the ticks. */
             state: components["schemas"]["DeliveryState"];
         };
@@ -383,9 +383,9 @@ export interface components {
             /** @description The stable code. */
             code: string;
             /** @description The provider's own code. */
-            provider_code?: string | null;
+            provider_code: string | null;
             /** @description The provider's own words. */
-            reason?: string | null;
+            reason: string | null;
         };
         /**
          * @description The languages of the desk.
@@ -449,13 +449,13 @@ export interface components {
             content: components["schemas"]["Content"];
             /** @description The conversation's id. */
             conversation: string;
-            delivery?: components["schemas"]["Delivery"] | null;
+            delivery: components["schemas"]["Delivery"] | null;
             /** @description Which way it went. */
             direction: components["schemas"]["Direction"];
             /** @description Its id. */
             id: string;
             /** @description The id of the message that it answers. */
-            reply_to?: string | null;
+            reply_to: string | null;
             /**
              * Format: int64
              * @description Its place in the conversation, from 1.
@@ -519,7 +519,7 @@ export interface components {
             /** @description One sentence in the caller's language. */
             title: string;
             /** @description The trace to look for, when there is one. */
-            trace_id?: string | null;
+            trace_id: string | null;
             /** @description A page about the code: `/errors/<code>`. */
             type: string;
         };
@@ -555,7 +555,7 @@ export interface components {
             /** @description Their id. */
             id: string;
             /** @description Their name. */
-            name?: string | null;
+            name: string | null;
             /** @description Telephone numbers. */
             phones: string[];
             /**
@@ -637,7 +637,7 @@ export interface components {
             /** @description MIME type, as its bytes tell it. */
             mime: string;
             /** @description File name. */
-            name?: string | null;
+            name: string | null;
             /**
              * Format: int64
              * @description Size in bytes.
@@ -668,7 +668,7 @@ export interface components {
              * Format: int64
              * @description When it closes, for a timed one; in the past, or null, means closed.
              */
-            closes_at?: number | null;
+            closes_at: number | null;
             /** @description Its kind. */
             rule: components["schemas"]["WindowRule"];
         };

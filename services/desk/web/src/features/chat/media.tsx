@@ -63,13 +63,8 @@ export function FileView({ media, source }: { media: MediaContent; source: strin
   const name = media.name ?? t('kind.document');
   const extension = (media.name?.split('.').pop() ?? media.mime.split('/').pop() ?? '').slice(0, 5).toUpperCase();
   return (
-    <a
-      className={classes.file}
-      href={source}
-      download={media.name ?? ''}
-      aria-label={`${t('action.download')}: ${name}`}
-      data-testid="document"
-    >
+    <a className={classes.file} href={source} download={media.name ?? ''} data-testid="document">
+      <span className="hidden">{t('action.download')}: </span>
       <FileText size={26} strokeWidth={1.6} aria-hidden />
       <span className={classes.fileWords}>
         <span className={classes.fileName}>{name}</span>

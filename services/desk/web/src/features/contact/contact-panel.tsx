@@ -121,12 +121,8 @@ function Attachment({ media, at }: { media: MediaContent; at: number }) {
   const Icon = media.kind === 'audio' ? Music : media.kind === 'video' ? Video : FileText;
   const source = mediaUrl(media.key ?? '');
   return (
-    <a
-      className={classes.attachment}
-      href={source}
-      download={media.name ?? ''}
-      aria-label={`${t('action.download')}: ${name}`}
-    >
+    <a className={classes.attachment} href={source} download={media.name ?? ''}>
+      <span className="hidden">{t('action.download')}: </span>
       {media.kind === 'image' ? (
         <img src={source} alt="" loading="lazy" />
       ) : (

@@ -31,7 +31,9 @@ export function Row({ conversation, view, wide, open, entry }: Props) {
   const { contact, queue, account } = conversation;
   const name = titleOf(conversation);
   const waiting = view === 'waiting';
-  const reach = contact.email ? `${contact.address} · ${contact.email}` : contact.address;
+  // A visitor's address in the webchat is an id that tells nobody anything.
+  const place = conversation.channel === 'webchat' ? null : (contact.phone ?? contact.address);
+  const reach = [place, contact.email].filter(Boolean).join(' · ') || channelName(conversation.channel);
   return (
     <li
       className={classes.row}

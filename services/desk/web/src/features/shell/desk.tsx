@@ -60,7 +60,7 @@ export function Desk() {
         withCloseButton={false}
         padding={0}
         styles={{ body: { height: '100%' } }}
-        aria-label={t('nav.label')}
+        attributes={{ content: { 'aria-label': t('nav.label') } }}
       >
         <Nav rail={false} drawer />
       </Drawer>

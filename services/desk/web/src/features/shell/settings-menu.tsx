@@ -35,12 +35,7 @@ export function SettingsMenu({ rail }: { rail: boolean }) {
     <Menu position={rail ? 'right-end' : 'top-start'} width={264} shadow="md" withinPortal closeOnItemClick={false}>
       <Menu.Target>
         <Tooltip label={t('nav.settings')} position="right" disabled={!rail}>
-          <UnstyledButton
-            className={classes.item}
-            style={{ minHeight: 44 }}
-            aria-label={`${user.name}. ${t('nav.settings')}`}
-            data-testid="settings"
-          >
+          <UnstyledButton className={classes.item} style={{ minHeight: 44 }} data-testid="settings">
             <Avatar name={user.name} size={28} />
             {!rail && (
               <span className="clip">
@@ -49,6 +44,7 @@ export function SettingsMenu({ rail }: { rail: boolean }) {
                 <span className={classes.load}>{maybe(`role.${user.role}`, user.role)}</span>
               </span>
             )}
+            <span className="hidden">{`${rail ? user.name : ''}. ${t('nav.settings')}`}</span>
           </UnstyledButton>
         </Tooltip>
       </Menu.Target>
