@@ -116,6 +116,8 @@ impl Recorded {
 impl Exchange for Recorded {
     async fn exchange(&self, request: ProviderRequest) -> Result<ProviderResponse, NoAnswer> {
         let asked = cut(&self.redactor.text(&written(&request)));
+        let (method, template) = (request.method.clone(), request.template);
+        let started = tokio::time::Instant::now();
         let answer = self.inner.exchange(request).await.map_err(|error| match error {
             NoAnswer::NotSent(why) => NoAnswer::NotSent(self.redactor.text(&why)),
             NoAnswer::Unknown(why) => NoAnswer::Unknown(self.redactor.text(&why)),
@@ -126,7 +128,10 @@ impl Exchange for Recorded {
             Err(error) => error.to_string(),
         };
         let transcript = Transcript { request: asked, answer: cut(&self.redactor.text(&heard)) };
-        tracing::debug!(request = transcript.request, answer = transcript.answer, "exchange with the provider");
+        // A log leaves the house: no words, no addresses. The transcript stays in memory, for who may ask for it.
+        let status = answer.as_ref().map_or(0, |response| response.status);
+        let took = started.elapsed();
+        tracing::debug!(%method, template, status, ?took, "exchange with the provider");
         self.transcripts.keep(transcript);
         answer
     }

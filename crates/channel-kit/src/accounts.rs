@@ -26,6 +26,10 @@ pub(crate) struct Live {
     pub(crate) open: Result<OpenAccount, Misconfigured>,
     pub(crate) http: AccountHttp,
     pub(crate) redactor: Redactor,
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "tests read it; production keeps it for the desk's log of an account")
+    )]
     pub(crate) transcripts: Transcripts,
     /// Cancelled when another version takes its place or it was deactivated.
     pub(crate) replaced: CancellationToken,

@@ -15,11 +15,17 @@ pub struct KitConfig {
     pub webhooks_in_flight: usize,
     /// How long a publish may take before the arrival goes to the disk spool.
     pub publish_bound: Duration,
-    /// The most bytes that the spool may hold.
+    /// The most bytes that the spool of one process may hold. Processes that share a data folder have one each, and what
+    /// an ended one left is not counted: the disk needs this for each process.
     pub spool_limit: u64,
     /// The most sends at a time, over all conversations.
     pub lanes: usize,
     /// The most unsettled deliveries for each partition.
+    ///
+    /// All accounts of the channel share them: while an account is throttled or its provider is away, its messages are
+    /// held for up to [`KitConfig::hold`] and take places that others could use. Handing them back is no way out, since
+    /// a retry loses its place and would turn the order of a thread around. Where one account may flood the others,
+    /// raise this well above what it has in flight, lower `hold`, or raise the number of partitions.
     pub prefetch: u16,
     /// How long a message is held while its provider is away or throttles, before it fails.
     pub hold: Duration,

@@ -38,7 +38,7 @@ impl Kit {
         exchanges: Exchanges,
     ) -> Self {
         let folder = env.data.join("spool").join(channel.as_str());
-        let spool = Spool::open(folder, config.spool_limit);
+        let spool = Spool::open(folder, config.spool_limit, env.metrics.clone());
         Self {
             can: kind.capabilities(),
             accounts: Accounts::new(Arc::clone(&kind), channel.clone(), exchanges, config.transcripts),

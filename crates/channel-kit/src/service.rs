@@ -103,14 +103,22 @@ async fn drain_spool(kit: Arc<Kit>, drain: Drain) -> Result<(), String> {
 }
 
 fn checks(kit: &Arc<Kit>) -> Vec<Check> {
-    let spool = Arc::clone(kit);
+    let spool = kit.intake.spool.clone();
+    let broker = Arc::clone(kit);
     let accounts = Arc::clone(kit);
     vec![
         Check {
             name: "spool".to_owned(),
             run: Arc::new(move || {
-                let answer = spool.intake.spool.check().map_err(|error| error.to_string());
-                Box::pin(async move { answer })
+                let spool = spool.clone();
+                Box::pin(async move { spool.check().await.map_err(|error| error.to_string()) })
+            }),
+        },
+        Check {
+            name: "broker".to_owned(),
+            run: Arc::new(move || {
+                let kit = Arc::clone(&broker);
+                Box::pin(async move { broker_or_spool(&kit).await })
             }),
         },
         Check {
@@ -121,4 +129,15 @@ fn checks(kit: &Arc<Kit>) -> Vec<Check> {
             }),
         },
     ]
+}
+
+/// What matters is to accept durably: a broker that is away is no reason to turn calls away while the disk takes them.
+pub(crate) async fn broker_or_spool(kit: &Kit) -> Result<(), String> {
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(2), kit.env.bus.check()).await;
+    let away = match asked {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the broker does not answer".to_owned(),
+    };
+    kit.intake.spool.check().await.map_err(|spool| format!("{away}; {spool}"))
 }

@@ -137,10 +137,11 @@ async fn take(
 /// A genuine call: what it says is made safe, or the call itself is kept as parked.
 async fn accept(kit: &Arc<Kit>, live: &Live, hook: &dyn Webhook, request: &WebhookRequest) -> Response {
     let account = &live.account;
-    let park = |code, reason: String| {
+    let park = |code: domain::Code, reason: String| {
         let reason = live.redactor.text(&reason);
         kit.count_parked("webhook", &code);
-        tracing::warn!(account = %account.id, channel = %kit.channel, reason, "a webhook call is parked");
+        // The reason may quote the call: it is kept with the parked message, not in a log.
+        tracing::warn!(account = %account.id, channel = %kit.channel, %code, "a webhook call is parked");
         let content_type = request.headers.get("content-type").map(String::as_str);
         vec![intake::parked_webhook(kit, account, code, reason, &request.body, content_type)]
     };

@@ -240,3 +240,24 @@ async fn a_call_may_be_answered_in_its_own_answer_once_it_is_safe() {
     }
     assert_eq!(world.arrived(3).await.len(), 3);
 }
+
+#[tokio::test]
+async fn two_replicas_on_one_folder_lose_nothing_that_they_accepted() {
+    let mut world = World::open().await;
+    let accounts = [(account(), FakeProvider::new(Reply::Hang))];
+    let one = world.start(Arc::new(Echo), world.config(), &accounts).await;
+    let two = world.start(Arc::new(Echo), world.config(), &accounts).await;
+    world.bus.set_away(true);
+    for n in 0..10 {
+        let body = |who: &str| call(&json!({ "id": format!("{who}{n}"), "from": "55119", "text": "oi" }));
+        one.expect(200, "demo-echo", &headers(), &body("a"), "the first replica").await;
+        two.expect(200, "demo-echo", &headers(), &body("b"), "the second replica").await;
+    }
+    two.crash().await;
+    let three = world.start(Arc::new(Echo), world.config(), &accounts).await;
+    world.bus.set_away(false);
+    let ids: std::collections::BTreeSet<_> = world.arrived(20).await.into_iter().map(|event| event.id).collect();
+    assert_eq!(ids.len(), 20, "all of both");
+    three.drain().await;
+    one.drain().await;
+}

@@ -65,10 +65,30 @@ impl Lanes {
 struct Runner {
     lanes: Arc<Lanes>,
     thread: Thread,
+    /// The lane ended empty: another of the same thread may have begun since, with a runner of its own.
+    ended: bool,
+}
+
+impl Runner {
+    const fn new(lanes: Arc<Lanes>, thread: Thread) -> Self {
+        Self { lanes, thread, ended: false }
+    }
+
+    fn next(&mut self) -> Option<Job> {
+        if self.ended {
+            return None;
+        }
+        let job = self.lanes.next(&self.thread);
+        self.ended = job.is_none();
+        job
+    }
 }
 
 impl Drop for Runner {
     fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
         let rest = self.lanes.waiting().remove(&self.thread);
         drop(rest);
     }
@@ -112,7 +132,7 @@ pub(crate) async fn run(kit: Arc<Kit>, drain: Drain) -> Result<(), String> {
                 if let Some(job) = read(&shared.kit, delivery) {
                     let thread = job.permitted.request.thread.clone();
                     if lanes.push(job) {
-                        let runner = Runner { lanes: Arc::clone(&lanes), thread };
+                        let runner = Runner::new(Arc::clone(&lanes), thread);
                         runners.spawn(lane(Arc::clone(&shared), runner));
                     }
                 }
@@ -146,9 +166,9 @@ fn read(kit: &Kit, delivery: Delivery) -> Option<Job> {
     }
 }
 
-async fn lane(shared: Arc<Shared>, runner: Runner) {
+async fn lane(shared: Arc<Shared>, mut runner: Runner) {
     while !shared.drain.has_begun() {
-        let Some(job) = runner.lanes.next(&runner.thread) else { break };
+        let Some(job) = runner.next() else { break };
         let span = trace::process(&job.delivery.envelope, &job.queue);
         let started = tokio::time::Instant::now().into_std();
         let settled = message(&shared, &job.permitted).instrument(span).await;
@@ -210,3 +230,6 @@ async fn account(kit: &Kit, permitted: &Permitted) -> Option<Arc<Live>> {
     }
     found.filter(|live| live.account.organization == thread.organization)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,29 +1,27 @@
 //! The disk spool: what was accepted while the broker is away waits here, in order, and survives a crash.
 //!
-//! Appends share one fsync (the first of a crowd writes for all). While anything waits, later arrivals append too, so
-//! that nothing overtakes. A segment that was partly published before a crash is published again from its start:
-//! consumers deduplicate by id.
+//! Each process appends to a slot of its own (`<number>/` below the channel's folder), held by a file lock for as long
+//! as it lives. A process that starts takes the first free slot with its backlog, and each running process drains the
+//! slots whose holder is gone before its own. Consumers deduplicate by id, so publishing again does no harm.
 
+mod claim;
+mod publish;
 mod record;
 mod segment;
+mod slot;
 
 use std::{
-    collections::VecDeque,
-    io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use ports::{Bus, bus::Envelope};
-use runtime::service::Drain;
-use segment::Segment;
-use tokio::sync::{Notify, oneshot};
+use runtime::{metrics::Metrics, service::Drain};
+use slot::{Blocked, Slot};
 
-/// A segment is closed at this size, so that its space is given back.
-const SEGMENT: u64 = 8 << 20;
-/// Records in one publish of the drainer.
-const BATCH: usize = 256;
+/// How often a running process looks for slots whose holder is gone.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// Why the spool did not take it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,104 +34,67 @@ pub(crate) enum SpoolError {
     Unwritable(String),
 }
 
-struct Waiting {
-    bytes: Vec<u8>,
-    records: u64,
-    done: oneshot::Sender<Result<(), SpoolError>>,
-}
-
-#[derive(Default)]
-struct State {
-    segments: VecDeque<Segment>,
-    /// How far the first segment was published and confirmed.
-    confirmed: u64,
-    confirmed_records: u64,
-    waiting: Vec<Waiting>,
-    waiting_records: u64,
-    waiting_bytes: u64,
-    next_number: u64,
-    /// What the disk last said, until it works again.
-    trouble: Option<String>,
-    scanned: bool,
-}
-
-impl State {
-    fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.bytes).sum::<u64>() + self.waiting_bytes
-    }
-
-    fn records(&self) -> u64 {
-        let stored: u64 = self.segments.iter().map(|segment| segment.records).sum();
-        stored.saturating_sub(self.confirmed_records) + self.waiting_records
-    }
-}
-
-/// The spool of one service. Cheap to clone.
+/// The spool of one service in one process. Cheap to clone; its slot is free again when the last clone is gone.
 #[derive(Clone)]
 pub(crate) struct Spool {
-    folder: Arc<PathBuf>,
-    limit: u64,
-    state: Arc<Mutex<State>>,
-    /// Held by whoever writes to disk.
-    writer: Arc<tokio::sync::Mutex<()>>,
-    more: Arc<Notify>,
+    root: Arc<PathBuf>,
+    metrics: Metrics,
+    own: Slot,
+    /// Slots of processes that are gone, while they are drained.
+    adopted: Arc<Mutex<Vec<Slot>>>,
 }
 
 impl Spool {
-    /// The spool in `folder`, with what a former run left there.
-    pub(crate) fn open(folder: PathBuf, limit: u64) -> Self {
-        let spool = Self {
-            folder: Arc::new(folder),
-            limit,
-            state: Arc::default(),
-            writer: Arc::default(),
-            more: Arc::default(),
-        };
-        spool.scan();
+    /// The spool below `root`, with what a former run left there; `limit` is for what this process appends, in bytes.
+    pub(crate) fn open(root: PathBuf, limit: u64, metrics: Metrics) -> Self {
+        let root = Arc::new(root);
+        let own = Slot::first_free(Arc::clone(&root), limit, metrics.clone());
+        let spool = Self { root, metrics, own, adopted: Arc::default() };
+        spool.sweep();
         spool
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn adopted(&self) -> MutexGuard<'_, Vec<Slot>> {
+        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the folder, unless that was done. A folder that cannot be read is tried again at each append.
-    fn scan(&self) -> bool {
-        let mut state = self.state();
-        if state.scanned {
-            return true;
-        }
-        match segment::scan(&self.folder) {
-            Ok(found) => {
-                state.next_number = found.last().map_or(1, |last| last.number + 1);
-                state.segments = found.into();
-                state.scanned = true;
-                state.trouble = None;
+    /// Takes over the slots whose holder is gone. Blocking.
+    fn sweep(&self) {
+        match claim::orphans(&self.root) {
+            Ok(orphans) => {
+                for orphan in orphans {
+                    tracing::info!(folder = %orphan.folder.display(), "the spool of a process that is gone is drained");
+                    self.adopted().push(Slot::adopt(orphan, self.metrics.clone()));
+                }
             }
-            Err(error) => state.trouble = Some(error.to_string()),
+            // The own slot reports a folder that cannot be read.
+            Err(error) => tracing::debug!(%error, "the slots of the spool cannot be read"),
         }
-        state.scanned
     }
 
-    /// How many envelopes wait.
+    /// How many hold the slot: clones, and writes that go on.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn holders(&self) -> usize {
+        self.own.holders()
+    }
+
+    /// How many envelopes wait, those of adopted slots included.
     pub(crate) fn pending(&self) -> u64 {
-        self.state().records()
+        self.own.pending() + self.adopted().iter().map(Slot::pending).sum::<u64>()
     }
 
     /// How many bytes they take.
     pub(crate) fn bytes(&self) -> u64 {
-        self.state().bytes()
+        self.own.bytes() + self.adopted().iter().map(Slot::bytes).sum::<u64>()
     }
 
-    /// What stands against taking more, for readiness.
-    pub(crate) fn check(&self) -> Result<(), SpoolError> {
-        self.scan();
-        let state = self.state();
-        match &state.trouble {
-            Some(trouble) => Err(SpoolError::Unwritable(trouble.clone())),
-            None if state.bytes() >= self.limit => Err(SpoolError::Full),
-            None => Ok(()),
-        }
+    /// What stands against taking more, for readiness. After a refused append it fails until such an append fits again;
+    /// a disk that failed is tried with a probe, since no append may come to a service that is not ready.
+    ///
+    /// # Errors
+    /// [`SpoolError`].
+    pub(crate) async fn check(&self) -> Result<(), SpoolError> {
+        self.own.check().await
     }
 
     /// Keeps `envelopes`, in order and on the disk.
@@ -141,81 +102,24 @@ impl Spool {
     /// # Errors
     /// [`SpoolError`]; then none of them is kept.
     pub(crate) async fn append(&self, envelopes: &[Envelope]) -> Result<(), SpoolError> {
-        let bytes: Vec<u8> = envelopes.iter().flat_map(record::encode).collect();
-        let size = bytes.len() as u64;
-        let (done, answer) = oneshot::channel();
-        if !self.scan() {
-            let trouble = self.state().trouble.clone().unwrap_or_default();
-            return Err(SpoolError::Unwritable(trouble));
-        }
-        {
-            let mut state = self.state();
-            if state.bytes() + size > self.limit {
-                return Err(SpoolError::Full);
-            }
-            state.waiting_bytes += size;
-            state.waiting_records += envelopes.len() as u64;
-            state.waiting.push(Waiting { bytes, records: envelopes.len() as u64, done });
-        }
-        // The write goes on even when the caller is dropped: what waits is written by whoever comes to the lock.
-        let this = self.clone();
-        tokio::spawn(async move { this.flush().await });
-        answer.await.unwrap_or_else(|_| Err(SpoolError::Unwritable("the writer ended".into())))
-    }
-
-    /// Writes all that waits with one fsync.
-    async fn flush(&self) {
-        let _turn = self.writer.lock().await;
-        let this = self.clone();
-        let _ = tokio::task::spawn_blocking(move || this.write()).await;
-    }
-
-    fn write(&self) {
-        let (crowd, number, len) = {
-            let mut state = self.state();
-            let crowd = std::mem::take(&mut state.waiting);
-            if crowd.is_empty() {
-                return;
-            }
-            match state.segments.back() {
-                Some(last) if last.bytes < SEGMENT => (crowd, last.number, last.bytes),
-                _ => {
-                    let number = state.next_number;
-                    state.next_number += 1;
-                    state.segments.push_back(Segment { number, bytes: 0, records: 0 });
-                    (crowd, number, 0)
-                }
-            }
-        };
-        let bytes: Vec<u8> = crowd.iter().flat_map(|one| one.bytes.iter().copied()).collect();
-        let records: u64 = crowd.iter().map(|one| one.records).sum();
-        let result = segment::append(&self.folder, number, len, &bytes);
-        {
-            let mut state = self.state();
-            state.waiting_bytes = state.waiting_bytes.saturating_sub(bytes.len() as u64);
-            state.waiting_records = state.waiting_records.saturating_sub(records);
-            if result.is_ok()
-                && let Some(last) = state.segments.back_mut()
-            {
-                last.bytes += bytes.len() as u64;
-                last.records += records;
-            }
-            state.trouble = result.as_ref().err().map(ToString::to_string);
-        }
-        let answer = result.map_err(|error| SpoolError::Unwritable(error.to_string()));
-        for one in crowd {
-            let _ = one.done.send(answer.clone());
-        }
-        self.more.notify_one();
+        self.own.append(envelopes).await
     }
 
     /// Publishes what waits, oldest first, until the drain begins. What is not confirmed stays for the next run.
     pub(crate) async fn drain(&self, bus: &dyn Bus, drain: &Drain) {
         let mut pause = Duration::from_millis(100);
+        let mut swept = tokio::time::Instant::now();
         while !drain.has_begun() {
+            if swept.elapsed() >= SWEEP {
+                let this = self.clone();
+                let _ = tokio::task::spawn_blocking(move || this.sweep()).await;
+                swept = tokio::time::Instant::now();
+            }
             if self.pending() == 0 {
+                self.adopted().clear();
                 tokio::select! {
-                    () = self.more.notified() => {}
+                    () = self.own.more() => {}
+                    () = tokio::time::sleep_until(swept + SWEEP) => {}
                     () = drain.begun() => break,
                 }
                 continue;
@@ -223,7 +127,7 @@ impl Spool {
             match self.step(bus).await {
                 Ok(()) => pause = Duration::from_millis(100),
                 Err(reason) => {
-                    tracing::warn!(pending = self.pending(), reason, "the spool waits for the broker");
+                    tracing::warn!(pending = self.pending(), reason, "the spool waits");
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         () = drain.begun() => break,
@@ -234,56 +138,18 @@ impl Spool {
         }
     }
 
-    /// Publishes one batch of the oldest segment; removes the segment when all of it is confirmed.
+    /// Publishes one batch: of an adopted slot while there is one, since what it holds is older.
     async fn step(&self, bus: &dyn Bus) -> Result<(), String> {
-        let (number, from, until) = {
-            let state = self.state();
-            let Some(first) = state.segments.front() else { return Ok(()) };
-            (first.number, state.confirmed, first.bytes)
-        };
-        let folder = Arc::clone(&self.folder);
-        let read = tokio::task::spawn_blocking(move || segment::read(&folder, number, from, until, BATCH)).await;
-        let read = read.map_err(|error| error.to_string())?.map_err(|error: io::Error| error.to_string())?;
-        let count = read.envelopes.len() as u64;
-        if count > 0 {
-            let publish = bus.publish(read.envelopes);
-            match tokio::time::timeout(Duration::from_secs(30), publish).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(error.to_string()),
-                Err(_) => return Err("the broker did not confirm in 30 s".into()),
-            }
-        } else if from < until {
-            tracing::error!(
-                segment = number,
-                "a spool segment cannot be read to its end; the rest stays in a .torn file"
-            );
-            let torn = segment::path(&self.folder, number).with_extension("torn");
-            let _ = std::fs::copy(segment::path(&self.folder, number), torn);
-        }
-        self.confirm(number, read.next, count).await;
-        Ok(())
-    }
-
-    async fn confirm(&self, number: u64, next: u64, count: u64) {
-        // Nobody may append to a segment while it is decided whether it is done.
-        let _turn = self.writer.lock().await;
-        let done = {
-            let mut state = self.state();
-            state.confirmed = next;
-            state.confirmed_records += count;
-            let done = state.segments.front().is_some_and(|first| next >= first.bytes || count == 0);
-            if done {
-                state.segments.pop_front();
-                state.confirmed = 0;
-                state.confirmed_records = 0;
-            }
-            done
-        };
-        if done {
-            let folder = Arc::clone(&self.folder);
-            let removed = tokio::task::spawn_blocking(move || segment::remove(&folder, number)).await;
-            if let Ok(Err(error)) = removed {
-                tracing::error!(segment = number, %error, "a published spool segment cannot be removed; it is published again");
+        let older = self.adopted().first().cloned();
+        let Some(slot) = older else { return self.own.step(bus).await.map_err(Blocked::reason) };
+        let stepped = if slot.pending() == 0 { Ok(()) } else { slot.step(bus).await };
+        match stepped {
+            Ok(()) if slot.pending() > 0 => Ok(()),
+            Err(Blocked::Broker(reason)) => Err(reason),
+            // Empty, or a disk that cannot be read: the slot is let go, and the next sweep finds what is left.
+            result => {
+                self.adopted().retain(|one| !one.is(&slot));
+                result.map_err(Blocked::reason)
             }
         }
     }

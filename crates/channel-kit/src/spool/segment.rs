@@ -18,6 +18,8 @@ pub(super) struct Segment {
     pub(super) bytes: u64,
     /// Whole records.
     pub(super) records: u64,
+    /// Something that cannot be read stands after them. Nothing is appended to it, and it is kept when it is done.
+    pub(super) torn: bool,
 }
 
 /// The path of segment `number`.
@@ -25,7 +27,8 @@ pub(super) fn path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:012}.spool"))
 }
 
-/// The segments that a former run left, oldest first. A torn tail was never acknowledged, so it is not counted.
+/// The segments that a former run left, oldest first. Each is read up to the first record that is not whole: a
+/// torn tail of a crash, which was never acknowledged, or damage, after which acknowledged records may stand.
 pub(super) fn scan(folder: &Path) -> io::Result<Vec<Segment>> {
     fs::create_dir_all(folder)?;
     let mut numbers: Vec<u64> = fs::read_dir(folder)?
@@ -46,7 +49,8 @@ pub(super) fn scan(folder: &Path) -> io::Result<Vec<Segment>> {
             records += read.envelopes.len() as u64;
             bytes = read.next;
         }
-        segments.push(Segment { number, bytes, records });
+        let torn = fs::metadata(path(folder, number))?.len() > bytes;
+        segments.push(Segment { number, bytes, records, torn });
     }
     Ok(segments)
 }
@@ -59,7 +63,11 @@ pub(super) struct Read {
 
 /// At most `limit` records from `from` up to `until`. Stops at the first one that is not whole.
 pub(super) fn read(folder: &Path, number: u64, from: u64, until: u64, limit: usize) -> io::Result<Read> {
-    let mut file = File::open(path(folder, number))?;
+    let mut file = match File::open(path(folder, number)) {
+        // Somebody took it away: the rest of the spool does not wait for it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read { envelopes: Vec::new(), next: from }),
+        opened => opened?,
+    };
     let size = file.metadata()?.len().min(until);
     file.seek(SeekFrom::Start(from))?;
     let mut source = io::BufReader::new(file);
@@ -99,10 +107,34 @@ pub(super) fn append(folder: &Path, number: u64, len: u64, bytes: &[u8]) -> io::
     if new { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Removes a segment whose records are all confirmed.
-pub(super) fn remove(folder: &Path, number: u64) -> io::Result<()> {
-    match fs::remove_file(path(folder, number)) {
+/// Removes a segment whose records are all confirmed. A torn one is renamed to `<number>.torn`, never over another: what
+/// could not be read in it may have been accepted.
+pub(super) fn finish(folder: &Path, segment: &Segment) -> io::Result<()> {
+    let from = path(folder, segment.number);
+    let finished = if segment.torn { fs::rename(&from, free_name(&from)?) } else { fs::remove_file(&from) };
+    match finished {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+fn free_name(from: &Path) -> io::Result<PathBuf> {
+    let mut name = from.with_extension("torn");
+    let mut count = 0_u32;
+    while name.try_exists()? {
+        count += 1;
+        name = from.with_extension(format!("{count}.torn"));
+    }
+    Ok(name)
+}
+
+/// Whether the disk takes `size` bytes now.
+pub(super) fn probe(folder: &Path, size: u64) -> io::Result<()> {
+    let path = folder.join("probe");
+    let written = File::create(&path).and_then(|mut file| {
+        io::copy(&mut io::repeat(0).take(size), &mut file)?;
+        file.sync_data()
+    });
+    let removed = fs::remove_file(&path);
+    written.and(removed)
 }

@@ -304,6 +304,10 @@ impl Running {
             task.abort();
             let _ = task.await;
         }
+        // A process that is gone holds no lock: wait for what its tasks had started.
+        let spool = self.kit.intake.spool.clone();
+        drop(self);
+        until("the process is gone", async || spool.holders() == 1).await;
     }
 }
 

@@ -3,10 +3,13 @@
 use domain::{EventId, error::codes};
 
 use super::{WebhookFixture, silent};
-use crate::testing::{
-    Running, World,
-    unruly::{PANIC_HEADER, Unruly},
-    world::until,
+use crate::{
+    service::broker_or_spool,
+    testing::{
+        Running, World,
+        unruly::{PANIC_HEADER, Unruly},
+        world::until,
+    },
 };
 
 async fn start(world: &World, fixture: &WebhookFixture) -> Running {
@@ -95,11 +98,13 @@ pub(super) async fn restart_with_a_full_spool(fixture: &WebhookFixture) {
     world.bus.set_away(true);
     running.expect(200, name, &fixture.headers, &fixture.messages[0], "spooled").await;
     let kept = running.kit.intake.spool.bytes();
+    assert_eq!(broker_or_spool(&running.kit).await, Ok(()), "the disk takes what the broker does not");
     running.crash().await;
     let tight = crate::KitConfig { spool_limit: kept, ..world.config() };
     let again = world.start(fixture.kind.clone(), tight, &accounts).await;
     again.expect(503, name, &fixture.headers, &fixture.messages[1], "the spool is full").await;
-    assert!(again.kit.intake.spool.check().is_err(), "readiness says so");
+    assert!(again.kit.intake.spool.check().await.is_err(), "readiness says so");
+    assert!(broker_or_spool(&again.kit).await.is_err(), "neither the broker nor the disk takes anything");
     world.bus.set_away(false);
     assert_eq!(world.arrived(1).await.len(), 1, "what was accepted before the crash arrives");
     until("the spool is empty", async || again.kit.intake.spool.pending() == 0).await;
