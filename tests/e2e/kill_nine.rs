@@ -1,5 +1,6 @@
 //! The promise: kill -9 in the middle of a load, start again, and everything accepted is there, once, in order.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// A scenario reads top to bottom, so it may be long.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::too_many_lines)]
 
 mod harness;
 
@@ -22,7 +23,7 @@ fn load() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn x_1_kill_nine_in_the_middle_of_a_load_loses_nothing_doubles_nothing_and_keeps_the_order() {
+async fn x_1_x_7_kill_nine_in_the_middle_of_a_load_loses_nothing_doubles_nothing_and_keeps_the_order() {
     let dev = Dev::start();
     let hook = dev.account("demo-whatsapp");
     let total = load();

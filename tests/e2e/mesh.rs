@@ -2,7 +2,14 @@
 //!
 //! Needs `AFLUENTE_TEST_AMQP`, `AFLUENTE_TEST_POSTGRES` and `AFLUENTE_TEST_REDIS` (`make test` starts private servers
 //! and sets them); says so and ends without them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::disallowed_methods)]
+// A scenario reads top to bottom, so it may be long.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    clippy::too_many_lines
+)]
 
 mod harness;
 

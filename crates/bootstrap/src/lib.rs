@@ -83,14 +83,18 @@ fn sqlite(config: &Config) -> SqliteOptions {
     SqliteOptions { synchronous, ..SqliteOptions::default() }
 }
 
-/// The store alone, beside a running mesh: what the command line works on.
+/// The store alone, beside a running mesh: what the command line works on. With `create` it may be the first to come;
+/// without, a folder with no store is refused, so that a mistyped folder does not read as "all is well".
 ///
 /// # Errors
 /// [`OpenError`] in plain words.
-pub async fn stores(config: &Config) -> Result<Stores, OpenError> {
+pub async fn stores(config: &Config, create: bool) -> Result<Stores, OpenError> {
     let store = match &config.postgres_url {
         Some(url) => SqlStore::postgres(url, 2).await.map_err(open_error)?,
-        None => SqlStore::sqlite(store_path(&config.data), sqlite(config)).await.map_err(open_error)?,
+        None => {
+            let options = SqliteOptions { create, ..sqlite(config) };
+            SqlStore::sqlite(store_path(&config.data), options).await.map_err(open_error)?
+        }
     };
     Ok(Stores::of(&Arc::new(store)))
 }

@@ -28,7 +28,7 @@ pub(crate) struct Live {
     pub(crate) redactor: Redactor,
     #[cfg_attr(
         not(any(test, feature = "testing")),
-        expect(dead_code, reason = "tests read it; production keeps it for the desk's log of an account")
+        expect(dead_code, reason = "the battery looks at what an account exchanged")
     )]
     pub(crate) transcripts: Transcripts,
     /// Cancelled when another version takes its place or it was deactivated.

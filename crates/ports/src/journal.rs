@@ -255,7 +255,8 @@ pub trait Journal: Send + Sync + 'static {
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError>;
 
     /// Forgets what need not be kept: desk events and held receipts older than `events_before`, and windows and
-    /// sign-ins that have expired by `now`. A page whose cursor is older reads everything again. Answers how many rows
+    /// sign-ins that have expired by `now`; and what is 30 days old by `now`: marks of events that were carried out, and
+    /// send attempts that ended. Ids that providers gave have no age and stay. A page whose cursor is older reads everything again. Answers how many rows
     /// went.
     ///
     /// # Errors

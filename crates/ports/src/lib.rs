@@ -17,5 +17,5 @@ pub use clock::{Clock, ManualClock};
 pub use journal::Journal;
 pub use stores::{
     AuditCounts, Begun, Blobs, Buckets, Consents, ConversationFilter, Cursors, Directory, Leases, Ledger, MailboxItem,
-    Mailboxes, Parking, SignIn, SignIns, StageCount, StoreError, Views, Windows,
+    Mailboxes, Parking, SignIn, SignIns, StageCount, StoreError, Unaccounted, Views, Windows,
 };

@@ -373,9 +373,48 @@ pub trait Views: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the store is away.
     async fn audit(&self, organization: Option<OrganizationId>) -> Result<AuditCounts, StoreError>;
+    /// Outgoing messages that nobody has: see [`Unaccounted`]. Of one organization, or of all; only those that are
+    /// queued since before `queued_before`, because a message on its way is nowhere for a moment.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn unaccounted_out(
+        &self,
+        organization: Option<OrganizationId>,
+        queued_before: Timestamp,
+    ) -> Result<Unaccounted, StoreError>;
+}
+
+/// Outgoing messages that stand as queued, although nothing in the store will ever send them: no attempt was begun, and
+/// neither the outbox nor, on the embedded mesh, a queue of the bus holds anything of their conversation.
+///
+/// It can miss: while something else of the same conversation is on its way, a lost message is taken for that. It can
+/// cry wolf where the broker is another server, which this store cannot see into: a message that has waited in
+/// RabbitMQ for that long (a provider is away, a service is down) is listed; so is one whose request was parked before
+/// the channel tried it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unaccounted {
+    /// How many.
+    pub count: u64,
+    /// The oldest of them, at most [`Unaccounted::NAMED`].
+    pub messages: Vec<MessageId>,
+}
+
+impl Unaccounted {
+    /// The most messages that are named.
+    pub const NAMED: u32 = 20;
 }
 
 /// What the store knows for `afluente audit`.
+///
+/// What it shows when all is well: what the store says of itself agrees. Every event that was carried out has its message, in order;
+/// seats and conversations agree; and with [`Views::unaccounted_out`], nothing that was to be sent has fallen between
+/// the outbox, the embedded bus and the ledger, within what [`Unaccounted`] says.
+///
+/// What it does not prove: that everything that a webhook answered with "accepted" came this far. The acceptance is the
+/// broker's confirmation, and the store keeps no list of its own of what was accepted. On the embedded mesh the bus is
+/// in the same store, so `in_broker` shows what waits; with RabbitMQ look at its queues beside this count. What people
+/// sent can be compared from outside only, with the provider's log, as the load and kill tests do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditCounts {
     /// Events carried out, by kind.
@@ -384,13 +423,19 @@ pub struct AuditCounts {
     pub messages_in: u64,
     /// Outgoing messages, by delivery state.
     pub messages_out: Vec<(String, u64)>,
+    /// Outgoing messages that are queued: asked for, no outcome yet. Those among `messages_out` again.
+    pub queued_out: u64,
+    /// What the queues of the embedded bus hold, ready or not yet settled, copies for several readers counted each.
+    /// None where the broker is another server, and when asked for one organization: it is not kept by organization.
+    pub in_broker: Option<u64>,
     /// Outbox rows not yet published.
     pub outbox: u64,
     /// Receipts held for messages that are not known yet.
     pub held_receipts: u64,
     /// Parked messages not yet redriven.
     pub parked: u64,
-    /// Events of kind `message` without their message, or more than one: must be 0.
+    /// Events of kind `message` without their message, or more than one: must be 0. Both are written in one commit, so
+    /// this finds a wrong commit or a damaged store, never a message that was lost on its way to the router.
     pub unaccounted_in: u64,
     /// Conversations whose message sequences have a gap or a double, or do not end where the conversation says: must
     /// be 0.

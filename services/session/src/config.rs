@@ -15,7 +15,8 @@ pub struct Config {
     pub prefetch: u16,
     /// The most deliveries that are handled in one round trip to the stores.
     pub batch: usize,
-    /// How long a permit is good; never beyond the end of the window that it rests on.
+    /// How long a permit is good: a little more than a channel holds a message back for its provider (15 minutes), and
+    /// no longer, for the contact may opt out meanwhile; never beyond the end of the window that it rests on.
     pub permit_for: Duration,
     /// How long a window is remembered. More than the longest time that any channel's rule looks back.
     pub keep_windows: Duration,
@@ -32,7 +33,7 @@ impl Config {
             workers: 2,
             prefetch: 256,
             batch: 256,
-            permit_for: Duration::from_secs(3600),
+            permit_for: Duration::from_secs(20 * 60),
             keep_windows: sessions::HUMAN_AGENT + Duration::from_secs(3600),
             catch_up: Duration::from_secs(1),
         }

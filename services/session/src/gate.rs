@@ -66,7 +66,8 @@ impl SessionGate {
     ///
     /// The router's evidence may be newer than our window: then either the contact's last words are still on their
     /// way to us, and might be an opt-out, or the window store was emptied. Fresh evidence is waited for, for a
-    /// bounded time; then the evidence is taken, and written, so the store heals.
+    /// bounded time; then it is only decided by, and never written: whoever finds a window relies on it that the words
+    /// behind it were read. Old evidence is written, so the store heals.
     pub(crate) async fn known(&self, requests: &[&SendRequest]) -> Result<Known, StoreError> {
         let mut evidence: BTreeMap<Thread, Option<Timestamp>> = BTreeMap::new();
         for request in requests {
@@ -90,11 +91,11 @@ impl SessionGate {
             tokio::time::sleep(LOOK).await;
             wrote = self.windows(&threads).await?;
         }
-        let healed = behind(&wrote);
+        let (waiting, healed): (Vec<_>, Vec<_>) = behind(&wrote).into_iter().partition(fresh);
         if !healed.is_empty() {
             self.env.windows.note(&healed, self.keep).await?;
-            wrote.extend(healed);
         }
+        wrote.extend(waiting.into_iter().chain(healed));
         // Consent is written before its window, so it is read after it.
         let last = self.env.consents.last(&threads).await?;
         let consent = threads.into_iter().zip(last).filter_map(|(thread, entry)| Some((thread, entry?))).collect();

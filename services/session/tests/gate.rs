@@ -152,7 +152,7 @@ async fn ses_11_a_permit_is_signed_and_ends_with_the_window() {
     let Permitted { request: sent, permit } = world.permitted().await;
     assert_eq!(sent, request);
     assert_eq!((permit.message, permit.ground.as_str()), (request.message, "window"));
-    assert_eq!(permit.expires_at, world.clock.now() + Duration::from_secs(3600));
+    assert_eq!(permit.expires_at, world.clock.now() + Duration::from_secs(20 * 60));
     let key = UnparsedPublicKey::new(&ED25519, world.gate.public_key());
     key.verify(&wire::permit_bytes(&sent, &permit), &permit.signature).unwrap();
     let forged = SendRequest { content: Content::text("outra coisa"), ..sent };
@@ -245,6 +245,25 @@ async fn ses_1_an_emptied_window_store_heals_from_the_routers_evidence() {
     world.ask(&request).await;
     assert_eq!(world.permitted().await.permit.ground, "window");
     assert_eq!(world.env.windows.last(&[thread()]).await.unwrap(), [Some(wrote)]);
+}
+
+/// Fresh evidence that the words behind it were not read in time for: the send is decided by it, but the window is not
+/// written, so the next send waits for the words again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_5_fresh_evidence_never_stands_for_words_that_were_not_read() {
+    let mut world = World::new().await;
+    // Nobody reads the contact's words: the service is not started, only asked.
+    world.says("oi").await;
+    let stopped = world.says("STOP").await;
+    let config = Config { catch_up: Duration::from_millis(40), ..Config::new(SEED) };
+    let gate = SessionGate::new(&config, world.env.clone()).unwrap();
+    let request = world.request(text(), Some(stopped));
+    gate.check(&request).await.unwrap();
+    assert_eq!(world.env.windows.last(&[thread()]).await.unwrap(), [None]);
+    world.start();
+    assert!(
+        matches!(world.gate.check(&request).await.unwrap(), Verdict::Refuse { code, .. } if code == codes::OPTED_OUT)
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use adapter_sql::{private_file, private_folder};
 use async_trait::async_trait;
 use bytes::Bytes;
 use ports::{Blobs, StoreError};
@@ -27,7 +28,7 @@ impl FileBlobs {
     /// # Errors
     /// The system's, when it cannot be made.
     pub fn open(root: &Path) -> io::Result<Self> {
-        fs::create_dir_all(root)?;
+        private_folder(root)?;
         Ok(Self { root: root.to_path_buf(), written: AtomicU64::new(0) })
     }
 
@@ -78,10 +79,11 @@ impl Blobs for FileBlobs {
 fn write(file: &Path, beside: &Path, mime: &str, bytes: &[u8]) -> io::Result<()> {
     let folder = file.parent().unwrap_or(file);
     if !folder.is_dir() {
-        fs::create_dir_all(folder)?;
+        private_folder(folder)?;
         sync_folder(folder.parent().unwrap_or(folder))?;
     }
-    let mut out = File::create(beside)?;
+    let mut out = private_file(beside)?;
+    out.set_len(0)?;
     out.write_all(mime.as_bytes())?;
     out.write_all(b"\n")?;
     out.write_all(bytes)?;

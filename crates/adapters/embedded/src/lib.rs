@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use adapter_sql::{OpenError, SqlStore, SqliteOptions};
+use adapter_sql::{OpenError, SqlStore, SqliteOptions, private_file, private_folder};
 
 pub use blobs::FileBlobs;
 pub use buckets::MemoryBuckets;
@@ -51,15 +51,16 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens (or makes) the data folder.
+    /// Opens (or makes) the data folder. A folder that is made is for its owner alone (0700), and so are the files in it
+    /// (0600); a folder that is there keeps its mode.
     ///
     /// # Errors
     /// [`OpenError`]: the folder cannot be written, another process has it, or a newer release wrote it.
     pub async fn open(data: &Path, options: EmbeddedOptions) -> Result<Self, OpenError> {
         let unwritable =
             |error: std::io::Error| OpenError::Unwritable { path: data.to_path_buf(), reason: error.to_string() };
-        std::fs::create_dir_all(data).map_err(unwritable)?;
-        let lock = File::create(data.join("lock")).map_err(unwritable)?;
+        private_folder(data).map_err(unwritable)?;
+        let lock = private_file(&data.join("lock")).map_err(unwritable)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { path: data.to_path_buf() }),

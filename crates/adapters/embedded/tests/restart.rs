@@ -13,7 +13,7 @@ use adapter_sql::OpenError;
 use afluente_adapter_embedded::{Embedded, EmbeddedOptions};
 use domain::Partition;
 use ports::{
-    Bus as _,
+    Blobs as _, Bus as _,
     bus::{Delivery, Depth, Subscription},
     conformance::samples::envelope,
     topology::{Queue, Topic},
@@ -197,4 +197,30 @@ async fn a_store_newer_than_the_binary_is_refused() {
     drop(embedded);
     let again = Embedded::open(folder.path(), EmbeddedOptions::default()).await;
     assert!(matches!(again, Err(OpenError::StoreTooNew { found: 99, .. })), "{again:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_data_folder_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join("deep").join("data");
+    let embedded = open(&data).await;
+    embedded.blobs.put("a/b", "text/plain", "x".into()).await.unwrap();
+    let mut seen = 0;
+    let mut folders = vec![data];
+    while let Some(folder) = folders.pop() {
+        assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700, "{folder:?}");
+        for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+            seen += 1;
+        }
+    }
+    // The lock, the store with its log and index, the blob.
+    assert_eq!(seen, 5);
+    embedded.close().await;
 }

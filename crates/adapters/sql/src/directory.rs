@@ -90,8 +90,16 @@ impl Directory for SqlStore {
                  WHERE accounts.organization = excluded.organization",
                 values,
             )
-            .await?;
-        of_its_organization(saved)
+            .await;
+        if let Err(StoreError::Refused(_)) = &saved {
+            let holder = "SELECT id FROM accounts WHERE channel = $1 AND name = $2 AND id <> $3";
+            let key = vec![printed(&account.channel), text(&account.name), printed(account.id)];
+            if self.read_one(holder, key).await?.is_some() {
+                let taken = format!("the name {} is taken on {}", account.name, account.channel);
+                return Err(StoreError::Refused(taken));
+            }
+        }
+        of_its_organization(saved?)
     }
 
     async fn accounts(&self, channel: Option<&Channel>) -> Result<Vec<Account>, StoreError> {
@@ -161,8 +169,14 @@ impl Directory for SqlStore {
                  WHERE users.organization = excluded.organization",
                 values,
             )
-            .await?;
-        of_its_organization(saved)
+            .await;
+        if let Err(StoreError::Refused(_)) = &saved {
+            let holder = "SELECT id FROM users WHERE email = $1 AND id <> $2";
+            if self.read_one(holder, vec![text(&user.email), printed(user.id)]).await?.is_some() {
+                return Err(StoreError::Refused(format!("the e-mail {} is taken", user.email)));
+            }
+        }
+        of_its_organization(saved?)
     }
 
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {

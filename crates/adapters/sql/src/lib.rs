@@ -7,6 +7,7 @@
 //!
 //! Read `schema.rs` first, then `journal/commit.rs`. `statement.rs` has the few forms in which SQL is spoken here.
 
+mod audit;
 mod consents;
 mod directory;
 mod gate;
@@ -17,6 +18,7 @@ mod mailboxes;
 mod migrate;
 mod open;
 mod parking;
+mod private;
 mod rows;
 mod schema;
 mod small;
@@ -25,4 +27,5 @@ mod views;
 
 pub use migrate::SCHEMA_VERSION;
 pub use open::{OpenError, SqlStore, SqliteOptions, Synchronous, Writing};
+pub use private::{private_file, private_folder};
 pub use statement::{Table, execute_in, failure, insert_rows, select_in};

@@ -20,6 +20,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::{
     gate::{Gate, immediate},
     migrate::migrate,
+    private::{hide, private_file, private_folder},
     statement::{Row, failure, statement},
 };
 
@@ -33,6 +34,12 @@ pub enum OpenError {
         path: PathBuf,
         /// The system's words.
         reason: String,
+    },
+    /// There is none, and it was not to be made.
+    #[error("no store at {}", path.display())]
+    NoStore {
+        /// Where it was looked for.
+        path: PathBuf,
     },
     /// Another process has it open.
     #[error("the data folder {} is in use by another process", path.display())]
@@ -87,11 +94,13 @@ pub struct SqliteOptions {
     pub readers: u32,
     /// How long to wait for another process that writes.
     pub busy_timeout: Duration,
+    /// Whether a store is made where there is none; else [`OpenError::NoStore`].
+    pub create: bool,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { synchronous: Synchronous::Full, readers: 4, busy_timeout: Duration::from_secs(5) }
+        Self { synchronous: Synchronous::Full, readers: 4, busy_timeout: Duration::from_secs(5), create: true }
     }
 }
 
@@ -131,15 +140,18 @@ impl Writing {
 }
 
 impl SqlStore {
-    /// Opens (or makes) the SQLite file at `path` and brings it to this binary's version.
+    /// Opens (or makes, see [`SqliteOptions::create`]) the SQLite file at `path`, closes it to other users, and brings it to this binary's version.
     ///
     /// # Errors
     /// [`OpenError`].
     pub async fn sqlite(path: impl AsRef<Path>, options: SqliteOptions) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        if let Some(folder) = path.parent() {
-            check_folder(folder)?;
+        if !options.create && !path.is_file() {
+            return Err(OpenError::NoStore { path: path.to_path_buf() });
         }
+        let folder = path.parent().unwrap_or(path);
+        check_folder(folder)?;
+        close_files(path).map_err(|error| unwritable(folder, &error))?;
         let writer = connect_sqlite(path, &options, false).await?;
         migrate(&writer).await?;
         let readers = connect_sqlite(path, &options, true).await?;
@@ -253,7 +265,7 @@ async fn connect_sqlite(path: &Path, settings: &SqliteOptions, reading: bool) ->
         Synchronous::Normal => SqliteSynchronous::Normal,
     };
     let file = path.to_path_buf();
-    let busy = settings.busy_timeout;
+    let (busy, create) = (settings.busy_timeout, settings.create && !reading);
     let mut options = ConnectOptions::new("sqlite://");
     options
         .max_connections(if reading { settings.readers.max(1) } else { 1 })
@@ -270,7 +282,7 @@ async fn connect_sqlite(path: &Path, settings: &SqliteOptions, reading: bool) ->
                 .filename(&file)
                 .in_memory(false)
                 .shared_cache(false)
-                .create_if_missing(!reading)
+                .create_if_missing(create)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(synchronous)
                 .busy_timeout(busy)
@@ -301,12 +313,28 @@ fn unopened(path: &Path, error: &sea_orm::DbErr) -> OpenError {
     OpenError::Refused(format!("{}: {error}", path.display()))
 }
 
+fn unwritable(folder: &Path, error: &std::io::Error) -> OpenError {
+    OpenError::Unwritable { path: folder.to_path_buf(), reason: error.to_string() }
+}
+
 /// Makes the folder and tries to write into it, so that the operator hears the system's own words.
 fn check_folder(folder: &Path) -> Result<(), OpenError> {
-    let unwritable =
-        |error: std::io::Error| OpenError::Unwritable { path: folder.to_path_buf(), reason: error.to_string() };
-    std::fs::create_dir_all(folder).map_err(unwritable)?;
-    let probe = folder.join(format!(".probe-{}", std::process::id()));
-    std::fs::write(&probe, b"").map_err(unwritable)?;
-    std::fs::remove_file(&probe).map_err(unwritable)
+    let written = || {
+        private_folder(folder)?;
+        let probe = folder.join(format!(".probe-{}", std::process::id()));
+        std::fs::write(&probe, b"")?;
+        std::fs::remove_file(&probe)
+    };
+    written().map_err(|error| unwritable(folder, &error))
+}
+
+/// SQLite gives its log and its index the mode of the file, so the file is made (empty) before SQLite opens it.
+fn close_files(path: &Path) -> std::io::Result<()> {
+    private_file(path)?;
+    for beside in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        hide(Path::new(&name))?;
+    }
+    Ok(())
 }

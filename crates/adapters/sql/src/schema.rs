@@ -7,7 +7,7 @@
 //! one list.
 
 /// The statements of each version, oldest first. A released version never changes: mend it with the next one.
-pub(crate) const VERSIONS: &[&[&str]] = &[VERSION_1];
+pub(crate) const VERSIONS: &[&[&str]] = &[VERSION_1, VERSION_2];
 
 const VERSION_1: &[&str] = &[
     // ---- the journal
@@ -101,4 +101,10 @@ const VERSION_1: &[&str] = &[
         available_at BIGINT NOT NULL)",
     "CREATE INDEX bus_messages_queue ON bus_messages (queue, seq)",
     "CREATE TABLE bus_marks (queue TEXT NOT NULL PRIMARY KEY, delivered BIGINT NOT NULL) {clustered}",
+];
+
+// What is swept is found by its age.
+const VERSION_2: &[&str] = &[
+    "CREATE INDEX processed_age ON processed (at)",
+    "CREATE INDEX attempts_age ON attempts (begun_at) WHERE state <> 'begun'",
 ];

@@ -1,12 +1,14 @@
-//! Read models for the desk, and the conservation count.
+//! Read models for the desk.
 
 use async_trait::async_trait;
-use domain::{Conversation, ConversationId, DeskEvent, Message, MessageId, OrganizationId, QueueId, Seat, Stage};
-use ports::{AuditCounts, ConversationFilter, StageCount, StoreError, Views};
+use domain::{
+    Conversation, ConversationId, DeskEvent, Message, MessageId, OrganizationId, QueueId, Seat, Stage, Timestamp,
+};
+use ports::{AuditCounts, ConversationFilter, StageCount, StoreError, Unaccounted, Views};
 use sea_orm::Value;
 
 use crate::{
-    SqlStore, rows,
+    SqlStore, audit, rows,
     statement::{Sql, clean, name, number, printed},
 };
 
@@ -159,110 +161,14 @@ impl Views for SqlStore {
     }
 
     async fn audit(&self, organization: Option<OrganizationId>) -> Result<AuditCounts, StoreError> {
-        let audit = Audit { store: self, organization };
-        let own = "organization";
-        Ok(AuditCounts {
-            processed: audit.by_name("processed", "kind", "TRUE").await?,
-            messages_in: audit.one("SELECT COUNT(*) AS total FROM messages", own, "author = 'contact'", "").await?,
-            messages_out: audit.by_name("messages", "delivery_state", "delivery_state IS NOT NULL").await?,
-            outbox: audit.one("SELECT COUNT(*) AS total FROM outbox", own, "TRUE", "").await?,
-            held_receipts: audit
-                .one("SELECT COUNT(DISTINCT event) AS total FROM held_receipts", own, "TRUE", "")
-                .await?,
-            parked: audit.one("SELECT COUNT(*) AS total FROM parked", own, "redriven_at IS NULL", "").await?,
-            unaccounted_in: audit
-                .one(
-                    "SELECT COUNT(*) AS total FROM (SELECT p.event FROM processed p
-                     LEFT JOIN messages m ON m.cause = p.event",
-                    "p.organization",
-                    "p.kind = 'message'",
-                    "GROUP BY p.event HAVING COUNT(m.id) <> 1) wrong",
-                )
-                .await?,
-            out_of_order: audit.out_of_order().await?,
-            seat_mismatch: audit.seat_mismatch().await?,
-        })
-    }
-}
-
-/// Counts of one organization, or of all.
-struct Audit<'a> {
-    store: &'a SqlStore,
-    organization: Option<OrganizationId>,
-}
-
-impl Audit<'_> {
-    /// `select` WHERE `condition` and the organization (its column as `column`), then `rest`.
-    fn sql(&self, select: &str, column: &str, condition: &str, rest: &str) -> Sql {
-        let mut sql = Sql::new(select);
-        sql.push(" WHERE ").push(condition);
-        if let Some(organization) = self.organization {
-            sql.push(" AND ").push(column).push(" = ").bind(organization.to_string());
-        }
-        sql.push(" ").push(rest);
-        sql
+        audit::counts(self, organization).await
     }
 
-    async fn one(&self, select: &str, column: &str, condition: &str, rest: &str) -> Result<u64, StoreError> {
-        let sql = self.sql(select, column, condition, rest);
-        let rows = self.store.read_statement(sql.into_statement(self.store.backend())).await?;
-        rows.first().map_or(Ok(0), |row| row.number("total"))
-    }
-
-    /// Conversations whose messages are not 1, 2, 3... up to where the conversation says, and those that say more than
-    /// they have.
-    async fn out_of_order(&self) -> Result<u64, StoreError> {
-        let wrong = self
-            .one(
-                "SELECT COUNT(*) AS total FROM (SELECT m.conversation FROM messages m
-                 LEFT JOIN conversations c ON c.id = m.conversation",
-                "m.organization",
-                "TRUE",
-                "GROUP BY m.conversation, c.next_sequence
-                 HAVING MIN(m.sequence) <> 1 OR MAX(m.sequence) <> COUNT(*)
-                 OR COUNT(DISTINCT m.sequence) <> COUNT(*) OR c.next_sequence IS NULL
-                 OR c.next_sequence <> COUNT(*) + 1) wrong",
-            )
-            .await?;
-        let bare = self
-            .one(
-                "SELECT COUNT(*) AS total FROM conversations c",
-                "c.organization",
-                "c.next_sequence <> 1 AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.conversation = c.id)",
-                "",
-            )
-            .await?;
-        Ok(wrong + bare)
-    }
-
-    /// Seats whose load is not what they serve, and agents who serve without a seat.
-    async fn seat_mismatch(&self) -> Result<u64, StoreError> {
-        let wrong = self
-            .one(
-                "SELECT COUNT(*) AS total FROM seats s",
-                "s.organization",
-                "s.load <> (SELECT COUNT(*) FROM conversations c WHERE c.agent = s.user_id
-                 AND c.organization = s.organization AND c.stage <> 'closed')",
-                "",
-            )
-            .await?;
-        let seatless = self
-            .one(
-                "SELECT COUNT(DISTINCT c.agent) AS total FROM conversations c",
-                "c.organization",
-                "c.agent IS NOT NULL AND c.stage <> 'closed' AND NOT EXISTS (SELECT 1 FROM seats s
-                 WHERE s.user_id = c.agent AND s.organization = c.organization)",
-                "",
-            )
-            .await?;
-        Ok(wrong + seatless)
-    }
-
-    async fn by_name(&self, table: &str, column: &str, condition: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        let select = format!("SELECT {column} AS name, COUNT(*) AS total FROM {table}");
-        let rest = format!("GROUP BY {column} ORDER BY {column}");
-        let sql = self.sql(&select, "organization", condition, &rest);
-        let rows = self.store.read_statement(sql.into_statement(self.store.backend())).await?;
-        rows.iter().map(|row| Ok((row.text("name")?, row.number("total")?))).collect()
+    async fn unaccounted_out(
+        &self,
+        organization: Option<OrganizationId>,
+        queued_before: Timestamp,
+    ) -> Result<Unaccounted, StoreError> {
+        audit::unaccounted_out(self, organization, queued_before).await
     }
 }

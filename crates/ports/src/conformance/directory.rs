@@ -93,11 +93,13 @@ pub async fn a_hook_and_an_email_belong_to_one(directory: Arc<dyn Directory>) {
     let (world, other) = (World::new(), World::new());
     save(&directory, &world).await;
     let double = Account { name: account(&world).name, ..account(&other) };
-    assert!(matches!(directory.save_account(&double).await, Err(StoreError::Refused(_))));
+    let taken = format!("the name {} is taken on {}", double.name, double.channel);
+    assert_eq!(directory.save_account(&double).await, Err(StoreError::Refused(taken)));
     let elsewhere = Account { channel: channel("telegram"), ..double };
     directory.save_account(&elsewhere).await.unwrap();
     let double = User { email: user(&world).email, ..user(&other) };
-    assert!(matches!(directory.save_user(&double).await, Err(StoreError::Refused(_))));
+    let taken = format!("the e-mail {} is taken", double.email);
+    assert_eq!(directory.save_user(&double).await, Err(StoreError::Refused(taken)));
 }
 
 /// Isolation (invariant 6).

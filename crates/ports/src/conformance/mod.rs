@@ -180,6 +180,7 @@ macro_rules! conformance {
                 events_are_read_from_a_cursor,
                 nothing_of_another_organization_is_shown,
                 the_audit_accounts_for_everything,
+                the_audit_names_what_was_lost_on_its_way_out,
                 the_audit_sees_what_is_wrong,
                 the_audit_compares_messages_with_their_conversation,
                 the_audit_compares_seats_with_their_conversations,

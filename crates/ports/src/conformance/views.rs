@@ -199,6 +199,8 @@ pub async fn the_audit_accounts_for_everything((journal, views): Pair) {
         processed: vec![("command".into(), 2), ("message".into(), 2)],
         messages_in: 2,
         messages_out: vec![("delivered".into(), 1), ("queued".into(), 1)],
+        queued_out: 1,
+        in_broker: None,
         outbox: 1,
         held_receipts: 1,
         parked: 1,
@@ -209,6 +211,43 @@ pub async fn the_audit_accounts_for_everything((journal, views): Pair) {
     assert_eq!(audit, expected);
     let everybody = views.audit(None).await.unwrap();
     assert!(everybody.messages_in >= 2 && everybody.parked >= 1, "{everybody:?}");
+}
+
+/// Queued for long, and neither in the outbox nor begun: lost. The rest is somewhere.
+pub async fn the_audit_names_what_was_lost_on_its_way_out((journal, views): Pair) {
+    let world = World::new();
+    let mut commit = Commit::default();
+    // Conversation 1 has two messages that are lost; 2 has one that was just asked for; 3 waits in the outbox; 4 was
+    // delivered.
+    for n in 1..=4u64 {
+        let conversation = world.conversation(n);
+        let mut sent = world.outbound(&conversation, n, n);
+        match n {
+            2 => sent.delivery = Some(domain::Delivery::queued(at(500))),
+            3 => {
+                let mut outgoing = world.outgoing(0, "waiting");
+                outgoing.envelope.correlation = Some(conversation.id.to_string());
+                commit.outbox.push(outgoing);
+            }
+            4 => {
+                if let Some(delivery) = &mut sent.delivery {
+                    delivery.state = DeliveryState::Delivered;
+                }
+            }
+            _ => commit.messages.push(world.outbound(&conversation, 9, 9)),
+        }
+        commit.messages.push(sent);
+        commit.conversations.push(conversation);
+    }
+    let second = commit.messages[0].id;
+    let first = commit.messages[1].id;
+    must_commit(&journal, commit).await;
+    let lost = views.unaccounted_out(Some(world.organization), at(100)).await.unwrap();
+    assert_eq!((lost.count, lost.messages), (2, vec![first, second]));
+    assert_eq!(views.unaccounted_out(Some(world.organization), at(0)).await.unwrap(), crate::Unaccounted::default());
+    assert!(views.unaccounted_out(None, at(100)).await.unwrap().count >= 2);
+    let stranger = World::new().organization;
+    assert_eq!(views.unaccounted_out(Some(stranger), at(100)).await.unwrap(), crate::Unaccounted::default());
 }
 
 /// It can fail.

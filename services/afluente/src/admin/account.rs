@@ -64,7 +64,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Problem> {
 }
 
 async fn add(add: Add) -> Result<(), Problem> {
-    let (_, stores) = store(&add.place).await?;
+    let (_, stores) = store(&add.place, true).await?;
     let organization = organization(&stores, add.organization.as_deref()).await?;
     let queues = stores.directory.queues(organization.id).await?;
     let queue = queues.iter().find(|queue| queue.name == add.queue).ok_or_else(|| {
@@ -123,7 +123,7 @@ fn plain_name(name: &str) -> bool {
 }
 
 async fn list(place: &Place, as_json: bool) -> Result<(), Problem> {
-    let (settings, stores) = store(place).await?;
+    let (settings, stores) = store(place, false).await?;
     let public_url = settings.public_url();
     let accounts = stores.directory.accounts(None).await?;
     let rows: Vec<_> = accounts

@@ -7,10 +7,10 @@ pub(crate) mod user;
 
 use crate::{Place, exit::Problem, settings::Settings};
 
-/// The store of the configured place.
-async fn store(place: &Place) -> Result<(Settings, bootstrap::Stores), Problem> {
+/// The store of the configured place; only commands that add something may be the first to come to it.
+async fn store(place: &Place, create: bool) -> Result<(Settings, bootstrap::Stores), Problem> {
     let settings = Settings::load(place)?;
-    let stores = bootstrap::stores(&settings.mesh).await?;
+    let stores = bootstrap::stores(&settings.mesh, create).await?;
     Ok((settings, stores))
 }
 

@@ -55,7 +55,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Problem> {
 }
 
 async fn list(place: &Place, as_json: bool, limit: u32) -> Result<(), Problem> {
-    let (_, stores) = store(place).await?;
+    let (_, stores) = store(place, false).await?;
     let parked = stores.parking.list(None, limit).await?;
     if as_json {
         say(json!(parked));
@@ -69,14 +69,14 @@ async fn list(place: &Place, as_json: bool, limit: u32) -> Result<(), Problem> {
 }
 
 async fn show(place: &Place, id: ParkedId) -> Result<(), Problem> {
-    let (_, stores) = store(place).await?;
+    let (_, stores) = store(place, false).await?;
     let one = stores.parking.show(id).await?.ok_or_else(|| Problem::usage(format!("no parked message {id}")))?;
     say(serde_json::to_string_pretty(&one)?);
     Ok(())
 }
 
 async fn redrive_chosen(place: &Place, id: Option<ParkedId>, all: bool) -> Result<(), Problem> {
-    let (settings, stores) = store(place).await?;
+    let (settings, stores) = store(place, false).await?;
     let chosen = match id {
         Some(id) => {
             vec![stores.parking.show(id).await?.ok_or_else(|| Problem::usage(format!("no parked message {id}")))?]

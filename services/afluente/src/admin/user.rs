@@ -72,7 +72,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Problem> {
 }
 
 async fn add(add: Add) -> Result<(), Problem> {
-    let (_, stores) = store(&add.place).await?;
+    let (_, stores) = store(&add.place, true).await?;
     let organization = match organization(&stores, add.organization.as_deref()).await {
         Ok(known) => known,
         Err(problem) => match add.organization {
