@@ -1,5 +1,6 @@
 //! One trace from the provider's webhook to the provider call, and the receipt's link to it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// A scenario reads top to bottom, so it may be long.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::too_many_lines)]
 
 mod harness;
 #[path = "harness/otlp.rs"]

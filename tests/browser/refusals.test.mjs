@@ -1,0 +1,85 @@
+// When something may not or cannot go out, the desk says so in words.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { assertQuiet, Desk, startBrowser } from "./desk.mjs";
+import { startMesh, whatsappText } from "./mesh.mjs";
+
+let mesh, browser, ana;
+
+before(async () => {
+  mesh = await startMesh();
+  browser = await startBrowser();
+  ana = await Desk.signIn(browser, mesh);
+});
+after(async () => {
+  await browser?.close();
+  await mesh?.stop();
+});
+
+test("CH-12 a refused message turns red, says why in words and on hover, and a retry delivers it", async () => {
+  const customer = mesh.phone("whatsapp", "5511900000021", "Pedro Alves");
+  await customer.writes("oi");
+  await ana.take("Pedro Alves");
+  await mesh.faults({ gupshup: { reject_next: 1, reject_reason: "Invalid Destination" } });
+  await ana.reply("isto vai falhar");
+  await ana.inState("isto vai falhar", "failed");
+  const failed = ana.message("isto vai falhar");
+  const reason = failed.getByTestId("failed-reason");
+  assert.equal(await reason.innerText(), "O provedor recusou a mensagem.");
+  const [red, green, blue] = await reason.evaluate((node) => getComputedStyle(node).color.match(/\d+/g).map(Number));
+  assert.ok(red > 2 * green && red > 2 * blue, `rgb(${red}, ${green}, ${blue}) is red`);
+  await reason.hover();
+  await ana.page.getByRole("tooltip").filter({ hasText: "Invalid Destination" }).waitFor();
+  await failed.getByTestId("retry").click();
+  await customer.hears("isto vai falhar");
+  await ana.inState("isto vai falhar", "read");
+  assert.equal(await failed.count(), 1, "the same message, not a second one");
+});
+
+test("CH-12 a message that fails after the provider accepted it turns red with the provider's words", async () => {
+  const customer = mesh.phone("whatsapp", "5511900000022", "Sara Pinto");
+  await customer.writes("oi");
+  await ana.take("Sara Pinto");
+  await mesh.faults({ gupshup: { fail_next: 1, fail_reason: "Number Does Not Exists On WhatsApp" } });
+  await ana.reply("falha depois");
+  await ana.inState("falha depois", "failed");
+  await ana.message("falha depois").getByTestId("failed-reason").hover();
+  await ana.page.getByRole("tooltip").filter({ hasText: "Does Not Exists" }).waitFor();
+});
+
+test("SES-1 outside the 24-hour window the composer says why it is closed, and nothing can be sent", async () => {
+  const late = whatsappText("5511900000023", "isso foi ontem", "Rui Castro");
+  late.timestamp = Date.now() - 25 * 3_600_000;
+  await mesh.hook("demo-whatsapp", late);
+  await ana.take("Rui Castro");
+  await ana.page.locator("[data-testid=window-chip][data-state=closed]").waitFor();
+  assert.match(await ana.id("window-closed").innerText(), /24 horas[\s\S]*modelo[\s\S]*Última mensagem do contato/);
+  await ana.id("composer").fill("mesmo assim");
+  assert.equal(await ana.id("send").isDisabled(), true);
+  await ana.id("composer").press("Enter");
+  await mesh.hook("demo-whatsapp", whatsappText("5511900000023", "voltei", "Rui Castro"));
+  await ana.page.locator("[data-testid=window-chip][data-state=open]").waitFor();
+  await ana.id("window-closed").waitFor({ state: "detached" });
+  assert.equal(await ana.id("composer").inputValue(), "mesmo assim", "what was typed is still there");
+  assert.equal(await ana.message("mesmo assim").count(), 0);
+});
+
+test("SES-5 after an opt-out the reply is refused in words, and opting in again lets it go", async () => {
+  const customer = mesh.phone("whatsapp", "5511900000024", "Vera Luz");
+  await customer.writes("oi");
+  await ana.take("Vera Luz");
+  await customer.writes("DESCADASTRAR");
+  await ana.message("DESCADASTRAR").waitFor();
+  await ana.reply("só mais uma coisa");
+  const unsent = ana.id("unsent").filter({ hasText: "só mais uma coisa" });
+  await unsent.waitFor();
+  assert.match(await unsent.innerText(), /Este contato pediu para não receber mensagens\./);
+  assert.deepEqual(await customer.received(), []);
+  await customer.writes("START");
+  await ana.message("START").waitFor();
+  await unsent.getByTestId("unsent-retry").click();
+  await customer.hears("só mais uma coisa");
+  await unsent.waitFor({ state: "detached" });
+});
+
+test("no page complained", () => assertQuiet(ana.page));
