@@ -41,7 +41,7 @@ run_load() { # label, arguments
 measure() { # name
   run_load "$1 at 200/s" --rate 200 --messages $((200 * SECONDS_AT_RATE)) --first 10000000
   run_load "$1 at 1000/s" --rate 1000 --messages $((1000 * SECONDS_AT_RATE)) --first 20000000
-  run_load "$1 flat out" --messages "$MESSAGES" --first 30000000
+  run_load "$1 flat out" --messages "$MESSAGES" --connections 256 --first 30000000
   figure "$1 resident after, KiB" "$(rss)"
 }
 

@@ -3,9 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-: "${AFLUENTE_BIN:=$PWD/target/debug/afluente}"
+if [ -z "${AFLUENTE_BIN:-}" ]; then
+  cargo build --quiet -p afluente
+  AFLUENTE_BIN=$PWD/target/debug/afluente
+fi
 export AFLUENTE_BIN
-[ -x "$AFLUENTE_BIN" ] || cargo build -p afluente
 cd tests/browser
 if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   npm ci --no-audit --no-fund --loglevel=error

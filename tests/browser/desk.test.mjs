@@ -93,7 +93,7 @@ test("CH-14 CH-15 a contact card is saved in one click, a place opens on a map, 
   await ana.id("unsupported").filter({ hasText: "order" }).waitFor();
 });
 
-test("AG-7 a conversation goes to another agent, comes back to the queue, and is concluded", async () => {
+test("AG-8 X-6 a conversation goes to another agent, comes back to the queue, and is concluded", async () => {
   bruno = await Desk.signIn(browser, mesh, "bruno@demo.example");
   const customer = mesh.phone("whatsapp", "5511900000006", "Caio Melo");
   await customer.writes("quero trocar de plano");

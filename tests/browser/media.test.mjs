@@ -22,7 +22,7 @@ const pdf = Buffer.from("%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Roo
 const drawn = (locator) => locator.evaluate((image) => image.decode().then(() => image.naturalWidth));
 
 for (const [channel, address] of [["whatsapp", "5511900000011"], ["telegram", "700200311"]]) {
-  test(`CH-13 a ${channel} customer's image and document are shown, and the agent's two files and a pasted image arrive`, async () => {
+  test(`CH-13 AG-9 a ${channel} customer's image and document are shown, and the agent's two files and a pasted image arrive`, async () => {
     const name = `Nina ${channel}`;
     const customer = mesh.phone(channel, address, name);
     await customer.sendsFile(picture, "vista.png", "image/png", "veio quebrado");
@@ -62,7 +62,7 @@ for (const [channel, address] of [["whatsapp", "5511900000011"], ["telegram", "7
   });
 }
 
-test("CH-13 a file that the provider has already deleted is said to be lost, and the conversation goes on", async () => {
+test("X-10 CH-13 a file that the provider has already deleted is said to be lost, and the conversation goes on", async () => {
   const customer = mesh.phone("whatsapp", "5511900000012", "Otto Reis");
   await customer.writes("vou mandar a foto");
   await ana.take("Otto Reis");

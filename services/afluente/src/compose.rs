@@ -67,7 +67,14 @@ pub(crate) fn session_config(keys: &Keys) -> Result<service_session::Config, Pro
 
 /// Logs and traces of this process.
 pub(crate) fn start_telemetry(service: &str, replica: &str) -> Result<Telemetry, Problem> {
-    let options = Options::from_environment(format!("afluente-{service}"), replica);
+    let mut options = Options::from_environment(format!("afluente-{service}"), replica);
+    if service == "dev" {
+        // A person at a terminal reads this, and the address lines must not drown.
+        options.json = false;
+        if options.filter.starts_with("info,") {
+            options.filter.replace_range(.."info".len(), "warn");
+        }
+    }
     telemetry::start(&options).map_err(|problem| Problem::usage(problem.to_string()))
 }
 
