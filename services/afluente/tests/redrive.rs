@@ -30,7 +30,7 @@ async fn park(data: &Path, route: &str) -> ParkedId {
         at: Timestamp::from_millis(1),
         redriven_at: None,
     };
-    bootstrap::stores(&config, false).await.unwrap().parking.park(std::slice::from_ref(&one)).await.unwrap();
+    bootstrap::stores(&config, true).await.unwrap().parking.park(std::slice::from_ref(&one)).await.unwrap();
     one.id
 }
 

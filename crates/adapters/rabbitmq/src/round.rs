@@ -42,10 +42,16 @@ pub(crate) enum Ended {
 struct Notes {
     sender: mpsc::UnboundedSender<(u64, Settlement)>,
     current: Arc<AtomicBool>,
+    /// Putting one back ends the round.
+    ordered: bool,
 }
 
 impl Settle for Notes {
     fn settle(&self, tag: u64, settlement: Settlement) {
+        if self.ordered && settlement == Settlement::Requeue {
+            // At once, not when the note is read: what waits in the buffer behind it must not be taken any more.
+            self.current.store(false, Ordering::Release);
+        }
         drop(self.sender.send((tag, settlement)));
     }
 
@@ -93,7 +99,7 @@ impl<'a> Round<'a> {
             name: pump.names.queue(&pump.queue),
             channel,
             consumer,
-            notes: Some(Arc::new(Notes { sender, current: current.clone() })),
+            notes: Some(Arc::new(Notes { sender, current: current.clone(), ordered: pump.queue.is_durable() })),
             current,
             settled,
             tags: Tags::new(),
