@@ -124,7 +124,7 @@ test("the simulator is accessible, with chats and the faults open", async () => 
     await box.fill("olá");
     await box.press("Enter");
   }
-  const customer = mesh.phone("whatsapp", "5511987650001", "Maria Oliveira");
+  const customer = mesh.phone("whatsapp", "5511987650001", "Alice Ramos");
   await customer.shares(-23.55052, -46.63331, "Praça da Sé");
   await customer.sendsCard("João Pereira", "+5511988887777");
   await customer.sendsFile(Buffer.from("%PDF-1.4\n%%EOF\n"), "nota.pdf", "application/pdf");

@@ -74,8 +74,8 @@ async function scene(ana) {
     await customer.hears(answer);
   };
   await served(phone("whatsapp", "5521988104477", "Rafael Siqueira"), "Rafael Siqueira", "Comprei duas luminárias e veio só uma", "Vou verificar com o estoque e já retorno, Rafael.");
-  const bruno = phone("telegram", "700100200", "Pedro Santos");
-  await served(bruno, "Pedro Santos", "Boa tarde! Ainda tem o abajur Aurora na cor areia?", "Boa tarde, Pedro! Temos três unidades. 😊");
+  const bruno = phone("telegram", "700100200", "Beto Nunes");
+  await served(bruno, "Beto Nunes", "Boa tarde! Ainda tem o abajur Aurora na cor areia?", "Boa tarde, Beto! Temos três unidades. 😊");
   await bruno.writes("Que bom! E a lâmpada já vem junto?");
   for (const words of ["Vem sim: LED de 7 W, luz quente.", "Quer que eu separe uma para você?"]) {
     await ana.reply(words);

@@ -36,7 +36,7 @@ const fault = async (provider, name, value) => {
 
 test("X-12 CH-1 one writes as the WhatsApp customer in the page, and the answer comes to the phone", async () => {
   await writes("whatsapp", "o pedido 1042 já saiu?");
-  await ana.take("Maria Oliveira");
+  await ana.take("Alice Ramos");
   await ana.reply("Saiu hoje cedo.");
   await shows("whatsapp", "Saiu hoje cedo.").waitFor();
   await ana.inState("Saiu hoje cedo.", "read");
@@ -54,12 +54,12 @@ test("X-12 CH-12 with “refuse” switched on in the page the desk shows red, a
 
 test("X-12 CH-5 the Telegram customer writes; a busy provider (429) only delays the answer", async () => {
   await writes("telegram", "quero falar com alguém");
-  await ana.take("Pedro Santos");
+  await ana.take("Beto Nunes");
   await fault("Telegram", "retry_after", 1);
   await fault("Telegram", "throttle_next", 1);
-  await ana.reply("Pois não, Bruno?");
-  await shows("telegram", "Pois não, Bruno?").waitFor();
-  assert.equal(await shows("telegram", "Pois não, Bruno?").count(), 1);
+  await ana.reply("Pois não, Beto?");
+  await shows("telegram", "Pois não, Beto?").waitFor();
+  assert.equal(await shows("telegram", "Pois não, Beto?").count(), 1);
   await page.keyboard.press("Escape");
   await drawer().waitFor({ state: "detached" });
 });
@@ -71,14 +71,14 @@ test("X-12 CH-14 CH-15 the phone shares a place and a contact from its menu", as
     await composer.getByRole("menuitem", { name: kind }).click();
     await composer.locator("dialog").getByRole("button", { name: "Enviar" }).click();
     await ana.tab("active");
-    await ana.listed("Maria Oliveira").click();
+    await ana.listed("Alice Ramos").click();
     await ana.id(seen).waitFor();
   }
 });
 
 test("X-12 SES-5 a customer who blocked the bot cannot be reached, and the desk says so", async () => {
   await ana.tab("active");
-  await ana.listed("Pedro Santos").click();
+  await ana.listed("Beto Nunes").click();
   await phone("telegram").getByLabel("Bloqueou a empresa").check();
   await ana.reply("ainda está aí?");
   const refused = ana.id("unsent").or(ana.page.locator("[data-testid=message][data-state=failed]")).filter({ hasText: "ainda está aí?" });

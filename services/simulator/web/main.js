@@ -6,7 +6,7 @@ import { Drawer } from './faults.js';
 import { Phone } from './phone.js';
 import { choose, current, translate } from './words.js';
 
-const FIRST = { whatsapp: { name: 'Maria Oliveira', address: '5511987650001' }, telegram: { name: 'Pedro Santos', address: '700100200' } };
+const FIRST = { whatsapp: { name: 'Alice Ramos', address: '5511987650001' }, telegram: { name: 'Beto Nunes', address: '700100200' } };
 const stage = document.querySelector('.stage');
 const tabs = document.querySelector('.tabs');
 
