@@ -91,7 +91,11 @@ impl Health {
             if before.as_ref() != Some(&failing) {
                 for one in &failing {
                     let (service, dependency, problem) = (&one.service, &one.dependency, &one.problem);
-                    tracing::warn!(%service, %dependency, %problem, "not ready");
+                    // At the first look nothing has had the time to connect: that is news, not a worry.
+                    match before {
+                        None => tracing::info!(%service, %dependency, %problem, "not ready yet"),
+                        Some(_) => tracing::warn!(%service, %dependency, %problem, "not ready"),
+                    }
                 }
                 if failing.is_empty() && before.is_some() {
                     tracing::info!("ready again");
