@@ -10,6 +10,7 @@ const FILES: &[&str] = &[
     "afluente/common/v1/delivery.proto",
     "afluente/common/v1/conversation.proto",
     "afluente/common/v1/parked.proto",
+    "afluente/common/v1/bundle.proto",
     "afluente/common/v1/problem.proto",
     "afluente/channel/v1/inbound.proto",
     "afluente/channel/v1/outbound.proto",

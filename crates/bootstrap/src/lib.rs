@@ -16,7 +16,7 @@ use ports::{
 };
 use runtime::{
     Env,
-    bus::TracedBus,
+    bus::{BundledBus, TracedBus},
     clock::SystemClock,
     http::{Http, HttpPolicy},
     metrics::Metrics,
@@ -159,7 +159,7 @@ pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World
         public_url: config.public_url.as_str().into(),
         data: Arc::new(config.data.clone()),
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
-        bus: Arc::new(TracedBus::new(bus, metrics.clone())),
+        bus: Arc::new(TracedBus::new(Arc::new(BundledBus::new(bus)), metrics.clone())),
         journal: stores.journal,
         views: stores.views,
         directory: stores.directory,

@@ -1,6 +1,10 @@
 //! The bus: what is published is confirmed, what is delivered is settled once.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -131,12 +135,12 @@ pub struct Delivery {
     /// 1 for the first delivery, more for each redelivery or retry that the broker counts.
     pub attempt: u32,
     tag: u64,
-    settle: Option<std::sync::Arc<dyn Settle>>,
+    settle: Option<Arc<dyn Settle>>,
 }
 
 impl Delivery {
     /// For adapters.
-    pub fn new(envelope: Envelope, attempt: u32, tag: u64, settle: std::sync::Arc<dyn Settle>) -> Self {
+    pub fn new(envelope: Envelope, attempt: u32, tag: u64, settle: Arc<dyn Settle>) -> Self {
         Self { envelope, attempt, tag, settle: Some(settle) }
     }
 
@@ -156,7 +160,7 @@ impl Delivery {
     }
 
     /// Whether it is still this consumer's to settle.
-    fn is_current(&self) -> bool {
+    pub fn is_current(&self) -> bool {
         self.settle.as_ref().is_some_and(|settle| settle.is_current())
     }
 
@@ -184,33 +188,73 @@ impl std::fmt::Debug for Delivery {
     }
 }
 
+/// Takes a delivery apart into the messages that travelled in it, in their order. Most carry one: themselves.
+pub type Opener = Arc<dyn Fn(Delivery) -> Vec<Delivery> + Send + Sync>;
+
 /// The receiving end of a queue.
-#[derive(Debug)]
 pub struct Subscription {
     deliveries: mpsc::Receiver<Delivery>,
+    opener: Option<Opener>,
+    /// What was taken apart and not yet handed out.
+    opened: VecDeque<Delivery>,
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscription").field("opened", &self.opened.len()).finish_non_exhaustive()
+    }
 }
 
 impl Subscription {
     /// For adapters: the adapter keeps the sender, and ends its consumer when the sender reports closed.
     pub const fn new(deliveries: mpsc::Receiver<Delivery>) -> Self {
-        Self { deliveries }
+        Self { deliveries, opener: None, opened: VecDeque::new() }
+    }
+
+    /// For decorators: hands out what `opener` finds in each delivery.
+    #[must_use]
+    pub fn opening(self, opener: Opener) -> Self {
+        Self { opener: Some(opener), ..self }
+    }
+
+    fn open(&self, delivery: Delivery) -> Vec<Delivery> {
+        match &self.opener {
+            Some(opener) => opener(delivery),
+            None => vec![delivery],
+        }
     }
 
     /// The next delivery; none when the bus was shut down.
     pub async fn next(&mut self) -> Option<Delivery> {
         loop {
+            while let Some(delivery) = self.opened.pop_front() {
+                if delivery.is_current() {
+                    return Some(delivery);
+                }
+            }
             let delivery = self.deliveries.recv().await?;
             if delivery.is_current() {
-                return Some(delivery);
+                self.opened.extend(self.open(delivery));
             }
         }
     }
 
     /// Waits for one delivery, then takes what else is ready, at most `limit` in all. Empty when the bus was shut down.
     pub async fn next_batch(&mut self, limit: usize) -> Vec<Delivery> {
+        let limit = limit.max(1);
         let mut batch = Vec::new();
-        while batch.is_empty() && self.deliveries.recv_many(&mut batch, limit.max(1)).await > 0 {
-            batch.retain(Delivery::is_current);
+        while batch.is_empty() {
+            if self.opened.is_empty() {
+                let mut taken = Vec::new();
+                if self.deliveries.recv_many(&mut taken, limit).await == 0 {
+                    break;
+                }
+                for delivery in taken.into_iter().filter(Delivery::is_current) {
+                    self.opened.extend(self.open(delivery));
+                }
+            }
+            let ready = self.opened.len().min(limit);
+            batch.extend(self.opened.drain(..ready).filter(Delivery::is_current));
         }
         batch
     }
@@ -235,6 +279,6 @@ impl Subscription {
                 }
             });
         }
-        Self { deliveries }
+        Self::new(deliveries)
     }
 }

@@ -123,6 +123,12 @@ impl Topic {
         matches!(self, Self::Events | Self::Links(_))
     }
 
+    /// Whether its messages may travel in bundles while it is busy. Only where nobody but services of the mesh reads: a
+    /// channel may be written in another language, against the plain contract.
+    pub const fn is_bundled(&self) -> bool {
+        matches!(self, Self::Inbound(_) | Self::Events)
+    }
+
     /// `<exchange>/<routing key>`, for a parked message's route.
     pub fn route(&self) -> String {
         format!("{}/{}", self.exchange(), self.routing_key())

@@ -1,4 +1,7 @@
-//! The bus with its traces and numbers: a decorator over any adapter.
+//! Decorators over any bus: one with traces and numbers, and one that lets messages travel together.
+
+mod bundled;
+mod opened;
 
 use std::sync::Arc;
 
@@ -15,6 +18,8 @@ use crate::{
     names::{label, metric},
     trace,
 };
+
+pub use bundled::BundledBus;
 
 /// Makes one producer span for each envelope, writes it into the envelope's headers, and counts. An envelope that
 /// already carries a `traceparent` (an outbox row, a message that goes on) keeps it as the parent.
@@ -56,9 +61,7 @@ impl Bus for TracedBus {
         let mut spans = Vec::with_capacity(batch.len());
         let mut sent: Vec<(String, u64)> = Vec::new();
         for envelope in &mut batch {
-            let span = trace::publish(envelope);
-            trace::inject_from(&span, &mut envelope.headers);
-            spans.push(span);
+            spans.push(trace::publish(envelope));
             let destination = envelope.topic.destination();
             match sent.iter_mut().find(|(known, _)| *known == destination) {
                 Some((_, count)) => *count += 1,

@@ -87,8 +87,37 @@ pub fn fail(span: &Span, error: &str) {
     span.set_status(Status::error(""));
 }
 
-/// One publish. The envelope's own `traceparent` (an outbox row keeps it) is the parent; else the current span is.
-pub fn publish(envelope: &Envelope) -> Span {
+/// One publish. The envelope's own `traceparent` (an outbox row keeps it) is the parent; else the current span is. A
+/// trace that nobody keeps gets no span for it: the envelope carries the trace's id on, and that is all it needs.
+pub fn publish(envelope: &mut Envelope) -> Span {
+    if is_dropped(envelope) {
+        return Span::none();
+    }
+    let span = producer(envelope);
+    inject_from(&span, &mut envelope.headers);
+    span
+}
+
+/// Whether the trace that the envelope belongs to is not sampled; the envelope then carries it.
+fn is_dropped(envelope: &mut Envelope) -> bool {
+    if let Some(traceparent) = envelope.headers.get(TRACEPARENT) {
+        return !is_sampled(traceparent);
+    }
+    let current = Span::current();
+    if current.is_none() {
+        return false;
+    }
+    inject_from(&current, &mut envelope.headers);
+    envelope.headers.get(TRACEPARENT).is_some_and(|traceparent| !is_sampled(traceparent))
+}
+
+/// By the last of its four fields: flags in hex, of which the lowest bit says it (W3C Trace Context).
+fn is_sampled(traceparent: &str) -> bool {
+    let flags = traceparent.get(53..55).and_then(|flags| u8::from_str_radix(flags, 16).ok());
+    flags.is_none_or(|flags| flags & 1 == 1)
+}
+
+fn producer(envelope: &Envelope) -> Span {
     let destination = envelope.topic.destination();
     let span = info_span!(
         "messaging.publish",
@@ -118,6 +147,10 @@ pub fn process(envelope: &Envelope, queue: &Queue) -> Span {
     if let Some(parent) = extract(&envelope.headers) {
         let context = parent.span().span_context().clone();
         let _ = span.set_parent(parent);
+        if !context.is_sampled() {
+            // Here for the logs; nobody would read what is noted on it.
+            return span;
+        }
         span.add_link(context);
     }
     messaging(&span, "process", "process", &destination, &envelope.topic);

@@ -35,6 +35,7 @@ fn bytes_of_the_first_release_still_say_the_same() {
     holds("desk-event-message.1", &samples::desk_events()[1]);
     holds("done.1", &samples::done());
     holds("parked.1", &samples::parked());
+    holds("bundle.1", &samples::bundle());
     holds("consent-entry.1", &samples::consent_entry());
 }
 

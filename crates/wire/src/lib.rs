@@ -7,6 +7,7 @@
 //!
 //! Read [`Wire`] first, then `proto/`, then [`permit_bytes`].
 
+mod bundle;
 mod channel;
 mod command;
 mod content;
@@ -24,6 +25,7 @@ mod problem;
 use bytes::Bytes;
 use prost::Message as _;
 
+pub use bundle::{Bundle, Bundled};
 pub use error::DecodeError;
 pub use permit::permit_bytes;
 
@@ -86,6 +88,7 @@ wire! {
     domain::Done => pb::router::v1::Done, "afluente.router.v1.Done";
     domain::ConsentEntry => pb::session::v1::ConsentEntry, "afluente.session.v1.ConsentEntry";
     domain::Parked => pb::common::v1::Parked, "afluente.common.v1.Parked";
+    Bundle => pb::common::v1::Bundle, "afluente.common.v1.Bundle";
     domain::Content => pb::common::v1::Content, "afluente.common.v1.Content";
     domain::Conversation => pb::common::v1::Conversation, "afluente.common.v1.Conversation";
     domain::Message => pb::common::v1::Message, "afluente.common.v1.Message";

@@ -34,6 +34,7 @@ fn every_kind_travels() {
     travels(&samples::done());
     travels(&domain::Done::default());
     travels(&samples::parked());
+    travels(&samples::bundle());
     travels(&samples::refusal());
 }
 

@@ -369,3 +369,14 @@ pub(crate) fn parked() -> Parked {
 pub(crate) fn refusal() -> Refusal {
     Refusal::new(Class::Conflict, codes::ALREADY_TAKEN, "Ana has it")
 }
+
+pub(crate) fn bundle() -> crate::Bundle {
+    let bundled = |id: &str, correlation: Option<String>| crate::Bundled {
+        id: id.to_owned(),
+        kind: "afluente.channel.v1.Inbound".to_owned(),
+        correlation,
+        headers: [("afluente-organization".to_owned(), "org_1".to_owned())].into(),
+        body: vec![0, 1, 2, 255].into(),
+    };
+    crate::Bundle(vec![bundled("one", some("cnv_1")), bundled("two", None)])
+}

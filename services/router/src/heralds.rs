@@ -41,8 +41,10 @@ impl Heralds {
         if events.is_empty() {
             return;
         }
+        let mut trace = BTreeMap::new();
+        trace::inject(&mut trace);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.extend(events.iter().map(envelope));
+        waiting.extend(events.iter().map(|event| envelope(event, &trace)));
         let surplus = waiting.len().saturating_sub(WAITING);
         if surplus > 0 {
             waiting.drain(..surplus);
@@ -59,14 +61,14 @@ impl Heralds {
     }
 }
 
-fn envelope(event: &DeskEvent) -> Envelope {
+fn envelope(event: &DeskEvent, trace: &BTreeMap<String, String>) -> Envelope {
     let correlation = match &event.change {
         DeskChange::Conversation(conversation) => Some(conversation.id.to_string()),
         DeskChange::Message(message) => Some(message.conversation.to_string()),
         DeskChange::Seat(_) | DeskChange::Contact(_) => None,
     };
-    let mut headers = BTreeMap::from([(headers::ORGANIZATION.to_owned(), event.organization.to_string())]);
-    trace::inject(&mut headers);
+    let mut headers = trace.clone();
+    headers.insert(headers::ORGANIZATION.to_owned(), event.organization.to_string());
     Envelope {
         id: format!("{}/{}", event.organization, event.sequence),
         topic: Topic::Events,

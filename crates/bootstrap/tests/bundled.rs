@@ -1,0 +1,266 @@
+//! Bundles over real buses: the same suite as the bare bus, and what is special about them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::disallowed_methods)]
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use adapter_embedded::{Embedded, EmbeddedOptions};
+use adapter_rabbitmq::{RabbitBus, RabbitConfig};
+use async_trait::async_trait;
+use domain::Partition;
+use ports::{
+    Bus,
+    bus::{BusError, Delivery, Depth, Envelope, Subscription, headers},
+    topology::{Queue, Topic},
+};
+use runtime::bus::BundledBus;
+use tempfile::TempDir;
+
+const TOPIC: Topic = Topic::Inbound(Partition(0));
+const QUEUE: Queue = Queue::RouterInbound(Partition(0));
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn embedded() -> (Arc<dyn Bus>, (Embedded, TempDir)) {
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = Embedded::open(folder.path(), EmbeddedOptions::default()).await.unwrap();
+    (Arc::clone(&embedded.bus) as Arc<dyn Bus>, (embedded, folder))
+}
+
+mod on_embedded {
+    use super::*;
+
+    ports::conformance!(bus, async {
+        let (bus, world) = embedded().await;
+        Some((Arc::new(BundledBus::new(bus)) as Arc<dyn Bus>, world))
+    });
+}
+
+mod on_rabbitmq {
+    use super::*;
+
+    async fn fresh() -> Option<(Arc<dyn Bus>, ())> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let Ok(url) = std::env::var("AFLUENTE_TEST_AMQP") else {
+            eprintln!("skipped: AFLUENTE_TEST_AMQP is not set");
+            return None;
+        };
+        let namespace = format!("b{}-{}.", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let channels = vec!["whatsapp".parse().unwrap()];
+        let config = RabbitConfig { namespace, ..RabbitConfig::new(url, 2, channels, "test") };
+        let bus = RabbitBus::connect(config).await.unwrap();
+        Some((Arc::new(BundledBus::new(Arc::new(bus))) as Arc<dyn Bus>, ()))
+    }
+
+    ports::conformance!(bus, fresh());
+}
+
+/// Counts what really goes over the bus below.
+struct Counted {
+    inner: Arc<dyn Bus>,
+    published: AtomicUsize,
+}
+
+#[async_trait]
+impl Bus for Counted {
+    async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
+        self.published.fetch_add(batch.len(), Ordering::Relaxed);
+        self.inner.publish(batch).await
+    }
+
+    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
+        self.inner.subscribe(queue, prefetch).await
+    }
+
+    async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
+        self.inner.depth(queue).await
+    }
+
+    async fn check(&self) -> Result<(), BusError> {
+        self.inner.check().await
+    }
+}
+
+struct Bundling {
+    bus: Arc<BundledBus>,
+    counted: Arc<Counted>,
+    _world: (Embedded, TempDir),
+}
+
+async fn bundling() -> Bundling {
+    let (inner, world) = embedded().await;
+    let counted = Arc::new(Counted { inner, published: AtomicUsize::new(0) });
+    let bus = Arc::new(BundledBus::new(Arc::clone(&counted) as Arc<dyn Bus>));
+    Bundling { bus, counted, _world: world }
+}
+
+fn message(number: usize, topic: Topic) -> Envelope {
+    Envelope {
+        id: format!("m{number:04}"),
+        topic,
+        kind: "test.Message".to_owned(),
+        correlation: number.is_multiple_of(2).then(|| format!("cnv_{number}")),
+        headers: BTreeMap::from([(headers::ORGANIZATION.to_owned(), format!("org_{number}"))]),
+        body: format!("body {number}").into(),
+    }
+}
+
+async fn next(subscription: &mut Subscription) -> Delivery {
+    tokio::time::timeout(PATIENCE, subscription.next()).await.expect("a delivery in time").expect("an open bus")
+}
+
+async fn take(subscription: &mut Subscription, count: usize) -> Vec<Delivery> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        taken.push(next(subscription).await);
+    }
+    taken
+}
+
+async fn until_empty(bus: &dyn Bus, queue: &Queue) {
+    let empty = async {
+        while bus.depth(queue).await.unwrap() != Depth::default() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, empty).await.expect("an empty queue in time");
+}
+
+fn ids(deliveries: &[Delivery]) -> Vec<String> {
+    deliveries.iter().map(|delivery| delivery.envelope.id.clone()).collect()
+}
+
+/// One batch, so that it surely travels in few bundles.
+async fn published(world: &Bundling, count: usize) -> Vec<Envelope> {
+    let sent: Vec<Envelope> = (0..count).map(|number| message(number, TOPIC)).collect();
+    world.bus.publish(sent.clone()).await.unwrap();
+    sent
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_route_carries_few_bundles_and_everything_arrives_as_it_was() {
+    let world = bundling().await;
+    let sent = published(&world, 300).await;
+    assert_eq!(world.counted.published.load(Ordering::Relaxed), 5, "64 at most in each");
+    for queue in [QUEUE, Queue::SessionInbound(Partition(0))] {
+        let mut subscription = world.bus.subscribe(queue.clone(), 256).await.unwrap();
+        for expected in &sent {
+            let delivery = next(&mut subscription).await;
+            assert_eq!(&delivery.envelope, expected);
+            delivery.ack();
+        }
+        until_empty(world.bus.as_ref(), &queue).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_publishes_while_another_publish_is_on_its_way_shares_the_next() {
+    let world = bundling().await;
+    let mut callers = tokio::task::JoinSet::new();
+    for number in 0..500 {
+        let bus = Arc::clone(&world.bus);
+        callers.spawn(async move { bus.publish(vec![message(number, TOPIC)]).await });
+    }
+    while let Some(done) = callers.join_next().await {
+        done.unwrap().unwrap();
+    }
+    let below = world.counted.published.load(Ordering::Relaxed);
+    assert!(below < 500, "{below} messages below");
+    let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
+    let mut got = ids(&take(&mut subscription, 500).await);
+    got.sort_unstable();
+    assert_eq!(got, (0..500).map(|number| message(number, TOPIC).id).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_alone_travels_as_itself() {
+    let world = bundling().await;
+    published(&world, 1).await;
+    let mut bare = world.counted.inner.subscribe(QUEUE, 1).await.unwrap();
+    assert_eq!(next(&mut bare).await.envelope, message(0, TOPIC));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_channel_reads_is_never_bundled() {
+    let world = bundling().await;
+    let topic = Topic::Outbound("whatsapp".parse().unwrap(), Partition(0));
+    world.bus.publish((0..10).map(|number| message(number, topic.clone())).collect()).await.unwrap();
+    assert_eq!(world.counted.published.load(Ordering::Relaxed), 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_does_not_drag_others_along() {
+    let world = bundling().await;
+    let mut sent: Vec<Envelope> = (0..3).map(|number| message(number, TOPIC)).collect();
+    sent[1].body = vec![b'x'; 40_000].into();
+    world.bus.publish(sent.clone()).await.unwrap();
+    assert_eq!(world.counted.published.load(Ordering::Relaxed), 3);
+    let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
+    let got: Vec<Envelope> = take(&mut subscription, 3).await.iter().map(|one| one.envelope.clone()).collect();
+    assert_eq!(got, sent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_put_back_brings_the_whole_bundle_again_in_order() {
+    let world = bundling().await;
+    published(&world, 20).await;
+    let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
+    let mut taken = take(&mut subscription, 10).await;
+    let forgotten = taken.remove(4);
+    taken.into_iter().for_each(Delivery::ack);
+    drop(forgotten);
+    let again = take(&mut subscription, 20).await;
+    assert_eq!(ids(&again), (0..20).map(|number| message(number, TOPIC).id).collect::<Vec<_>>());
+    assert!(again.iter().all(|delivery| delivery.attempt == 2));
+    again.into_iter().for_each(Delivery::ack);
+    until_empty(world.bus.as_ref(), &QUEUE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poison_message_parks_alone() {
+    let world = bundling().await;
+    published(&world, 20).await;
+    let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
+    for delivery in take(&mut subscription, 20).await {
+        if delivery.envelope.id == "m0007" { delivery.park("poison", "cannot be read") } else { delivery.ack() }
+    }
+    until_empty(world.bus.as_ref(), &QUEUE).await;
+    let mut parked = world.bus.subscribe(Queue::RouterParked, 10).await.unwrap();
+    let parked = next(&mut parked).await;
+    assert_eq!((parked.envelope.id.as_str(), &parked.envelope.body), ("m0007", &message(7, TOPIC).body));
+    assert_eq!(parked.envelope.headers[headers::PARKED_FROM], QUEUE.to_string());
+    assert_eq!(parked.envelope.headers[headers::PARKED_CODE], "poison");
+    assert_eq!(parked.envelope.headers[headers::ORGANIZATION], "org_7");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_tried_later_comes_back_alone() {
+    let world = bundling().await;
+    published(&world, 3).await;
+    let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
+    let mut taken = take(&mut subscription, 3).await;
+    taken.remove(0).retry(Duration::from_millis(50));
+    taken.into_iter().for_each(Delivery::ack);
+    let again = next(&mut subscription).await;
+    assert_eq!(again.envelope.id, "m0000");
+    again.ack();
+    until_empty(world.bus.as_ref(), &Queue::RouterInbound(Partition(0))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_that_cannot_be_read_is_parked() {
+    let world = bundling().await;
+    let mut broken = message(0, TOPIC);
+    broken.kind = "afluente.common.v1.Bundle".to_owned();
+    world.counted.inner.publish(vec![broken]).await.unwrap();
+    let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
+    let mut parked = world.bus.subscribe(Queue::RouterParked, 10).await.unwrap();
+    let opened = tokio::spawn(async move { subscription.next().await.is_none() });
+    assert_eq!(next(&mut parked).await.envelope.headers[headers::PARKED_CODE], "poison");
+    opened.abort();
+}
