@@ -17,6 +17,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
+/// Many threads that allocate and free small things: the system's allocator made them wait for each other, and kept what
+/// a burst had taken (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Afluente: an omnichannel customer-service mesh.
 #[derive(Parser)]
 #[command(version, about, propagate_version = true)]
