@@ -13,8 +13,9 @@ use async_trait::async_trait;
 use domain::{EventId, Thread, Timestamp};
 use ports::{Buckets, Leases, StoreError, Windows};
 use redis::{
-    Client, Cmd, ErrorKind, FromRedisValue, RedisError, Script, ServerErrorKind,
+    Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo as _, RedisError, Script, ServerErrorKind,
     aio::{ConnectionManager, ConnectionManagerConfig},
+    io::tcp::TcpSettings,
 };
 
 /// How many keys one script call or `MGET` takes: Redis does nothing else meanwhile.
@@ -89,7 +90,10 @@ impl RedisStore {
     pub fn open(url: &str, namespace: impl Into<String>) -> Result<Self, StoreError> {
         // The client's message may repeat the address with its password.
         let unreadable = |_| StoreError::Refused("the address of Redis is not a redis:// address".to_owned());
-        let client = Client::open(url).map_err(unreadable)?;
+        // A small command must not wait for the acknowledgement of the one before it.
+        let address = url.into_connection_info().map_err(unreadable)?;
+        let address = address.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let client = Client::open(address).map_err(unreadable)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE))

@@ -20,6 +20,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::{
     gate::{Gate, immediate},
     migrate::migrate,
+    nodelay::Relay,
     private::{hide, private_file, private_folder},
     statement::{Row, failure, statement},
 };
@@ -116,6 +117,8 @@ struct Inner {
     readers: DatabaseConnection,
     /// SQLite has one writer; waiting for it in order, here, is fairer and faster than its busy handler.
     gate: Option<Gate>,
+    /// The way to PostgreSQL, as long as the connections last.
+    _relay: Option<Relay>,
 }
 
 /// A transaction that may write. Dropped without [`Writing::commit`], it is rolled back.
@@ -155,7 +158,7 @@ impl SqlStore {
         let writer = connect_sqlite(path, &options, false).await?;
         migrate(&writer).await?;
         let readers = connect_sqlite(path, &options, true).await?;
-        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: Some(Gate::default()) }) })
+        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: Some(Gate::default()), _relay: None }) })
     }
 
     /// Connects to PostgreSQL at `url` with at most `max_connections` and brings it to this binary's version.
@@ -163,6 +166,12 @@ impl SqlStore {
     /// # Errors
     /// [`OpenError`].
     pub async fn postgres(url: &str, max_connections: u32) -> Result<Self, OpenError> {
+        let unreachable = |error: &dyn std::fmt::Display| OpenError::Unreachable(error.to_string());
+        let parsed: sqlx::postgres::PgConnectOptions = url
+            .parse()
+            .map_err(|_| OpenError::Refused("the store's address is not a postgres:// address".to_owned()))?;
+        let relay = Relay::start(&parsed).await.map_err(|error| unreachable(&error))?;
+        let socket = relay.as_ref().map(|relay| relay.socket.clone());
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(max_connections.max(2))
@@ -172,12 +181,17 @@ impl SqlStore {
             .test_before_acquire_if_idle_for(Duration::from_secs(20))
             .sqlx_logging(false)
             .record_stmt_in_spans(false)
-            .map_sqlx_postgres_opts(|options| {
-                options.statement_cache_capacity(STATEMENTS).application_name("afluente")
+            .map_sqlx_postgres_opts(move |options| {
+                let options = options.statement_cache_capacity(STATEMENTS).application_name("afluente");
+                match &socket {
+                    Some(socket) => options.socket(socket),
+                    None => options,
+                }
             });
-        let connection = Database::connect(options).await.map_err(|error| OpenError::Unreachable(error.to_string()))?;
+        let connection = Database::connect(options).await.map_err(|error| unreachable(&error))?;
         migrate(&connection).await?;
-        Ok(Self { inner: Arc::new(Inner { writer: connection.clone(), readers: connection, gate: None }) })
+        let (writer, readers) = (connection.clone(), connection);
+        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: None, _relay: relay }) })
     }
 
     /// Whether it answers; for readiness.
@@ -288,7 +302,11 @@ async fn connect_sqlite(path: &Path, settings: &SqliteOptions, reading: bool) ->
                 .busy_timeout(busy)
                 .foreign_keys(true)
                 .statement_cache_capacity(STATEMENTS)
-                .pragma("journal_size_limit", "67108864");
+                .pragma("journal_size_limit", "67108864")
+                // KiB, for each connection: the pages that commits come back to again and again.
+                .pragma("cache_size", if reading { "-4096" } else { "-16384" })
+                // Pages: a fold of the log into the file costs two syncs, whatever its size.
+                .pragma("wal_autocheckpoint", "4000");
             if reading { options.pragma("query_only", "on") } else { options }
         });
     Database::connect(options).await.map_err(|error| unopened(path, &error))

@@ -6,6 +6,9 @@ use sea_orm::Value;
 
 use crate::statement::{Row, Table, clean, json, name, number, optional_printed, optional_text, printed, text};
 
+/// The most changes in one row of desk events.
+pub(crate) const CHANGES_IN_A_ROW: usize = 64;
+
 /// A thread in one key: what lists of threads are asked by.
 pub(crate) fn thread_key(thread: &Thread) -> String {
     clean(format!("{}/{}/{}", thread.organization, thread.account, thread.address.as_str()))

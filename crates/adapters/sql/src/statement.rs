@@ -22,8 +22,8 @@ pub struct Table {
     pub columns: &'static [&'static str],
 }
 
-/// Inserts rows (their values one after the other) in as few statements as their number has powers of two. `tail` is
-/// what follows `VALUES`, an `ON CONFLICT` clause as a rule. Answers how many rows were written.
+/// Inserts rows (their values one after the other) in few statements. `tail` is what follows them, an `ON CONFLICT`
+/// clause as a rule. Answers how many rows were written.
 ///
 /// # Errors
 /// [`DbErr`] of the first statement that failed.
@@ -31,17 +31,11 @@ pub async fn insert_rows<C: ConnectionTrait>(
     connection: &C,
     table: Table,
     tail: &str,
-    mut values: Vec<Value>,
+    values: Vec<Value>,
 ) -> Result<u64, DbErr> {
-    let width = table.columns.len().max(1);
     let mut written = 0;
-    while !values.is_empty() {
-        let rows = largest_chunk(values.len() / width);
-        let rest = values.split_off((rows * width).min(values.len()));
-        let statement =
-            statement(connection, insert_text(connection.get_database_backend(), table, rows, tail), values);
+    for statement in inserts(connection.get_database_backend(), table, tail, values) {
         written += connection.execute_raw(statement).await?.rows_affected();
-        values = rest;
     }
     Ok(written)
 }
@@ -51,19 +45,43 @@ pub(crate) async fn insert_returning<C: ConnectionTrait>(
     connection: &C,
     table: Table,
     tail: &str,
-    mut values: Vec<Value>,
+    values: Vec<Value>,
 ) -> Result<Vec<Row>, DbErr> {
-    let width = table.columns.len().max(1);
     let mut returned = Vec::new();
+    for statement in inserts(connection.get_database_backend(), table, tail, values) {
+        returned.extend(connection.query_all_raw(statement).await?.into_iter().map(Row));
+    }
+    Ok(returned)
+}
+
+/// The statements that insert these rows. PostgreSQL reads them all from one JSON value, by the table's own types: with
+/// a placeholder for each value it spends more on the placeholders than on the rows. SQLite gets placeholders, in as few
+/// statements as the rows' number has powers of two.
+fn inserts(backend: DatabaseBackend, table: Table, tail: &str, mut values: Vec<Value>) -> Vec<Statement> {
+    let width = table.columns.len().max(1);
+    let mut statements = Vec::new();
+    if backend == DatabaseBackend::Postgres {
+        if !values.is_empty() {
+            let columns = table.columns.join(", ");
+            let name = table.name;
+            let text = format!(
+                "INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{name}, $1::json) {tail}"
+            );
+            statements.push(Statement::from_sql_and_values(
+                backend,
+                text,
+                [crate::recordset::written(table, &values).into()],
+            ));
+        }
+        return statements;
+    }
     while !values.is_empty() {
         let rows = largest_chunk(values.len() / width);
         let rest = values.split_off((rows * width).min(values.len()));
-        let statement =
-            statement(connection, insert_text(connection.get_database_backend(), table, rows, tail), values);
-        returned.extend(connection.query_all_raw(statement).await?.into_iter().map(Row));
+        statements.push(Statement::from_sql_and_values(backend, insert_text(table, rows, tail), values));
         values = rest;
     }
-    Ok(returned)
+    statements
 }
 
 /// The largest power of two that is not more than `count` nor [`LARGEST`].
@@ -77,26 +95,9 @@ fn largest_chunk(count: usize) -> usize {
 
 /// SQLite takes `$1` for a name, and looks names up one by one, at every binding of every execution: thousands of them
 /// cost more than the insert. A bare `?` has none.
-fn insert_text(backend: DatabaseBackend, table: Table, rows: usize, tail: &str) -> String {
-    let named = backend != DatabaseBackend::Sqlite;
-    let width = table.columns.len();
-    let mut text = String::with_capacity(64 + rows * width * 6);
-    let _ = write!(text, "INSERT INTO {} ({}) VALUES ", table.name, table.columns.join(", "));
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..width {
-            text.push_str(if column == 0 { "" } else { ", " });
-            if named {
-                let _ = write!(text, "${}", row * width + column + 1);
-            } else {
-                text.push('?');
-            }
-        }
-        text.push(')');
-    }
-    text.push(' ');
-    text.push_str(tail);
-    text
+fn insert_text(table: Table, rows: usize, tail: &str) -> String {
+    let row = format!("({})", vec!["?"; table.columns.len()].join(", "));
+    format!("INSERT INTO {} ({}) VALUES {} {tail}", table.name, table.columns.join(", "), vec![row; rows].join(", "))
 }
 
 /// Runs `text`, in which `{in}` stands for a list of keys, for all keys, and answers the rows. `fixed` are the values

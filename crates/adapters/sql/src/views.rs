@@ -2,28 +2,49 @@
 
 use async_trait::async_trait;
 use domain::{
-    Conversation, ConversationId, DeskEvent, Message, MessageId, OrganizationId, QueueId, Seat, Stage, Timestamp,
+    Conversation, ConversationId, DeskChange, DeskEvent, Message, MessageId, OrganizationId, QueueId, Seat, Stage,
+    Timestamp,
 };
 use ports::{AuditCounts, ConversationFilter, StageCount, StoreError, Unaccounted, Views};
 use sea_orm::Value;
 
 use crate::{
     SqlStore, audit, rows,
-    statement::{Sql, clean, name, number, printed},
+    statement::{Row, Sql, clean, name, number, printed},
 };
 
-/// A filter as a statement.
+/// A filter as a statement. Open and closed conversations have indexes of their own, so a list of both is made of the
+/// first of each.
 fn filtered(organization: OrganizationId, filter: &ConversationFilter) -> Result<Sql, StoreError> {
-    let mut sql = Sql::new("SELECT * FROM conversations WHERE organization = ");
-    sql.bind(organization.to_string());
-    if !filter.stages.is_empty() {
-        let stages = filter.stages.iter().map(name).collect::<Result<Vec<_>, _>>()?;
-        sql.push(" AND stage IN ").bind_list(stages.into_iter().map(Value::from));
-        if !filter.stages.contains(&Stage::Closed) {
-            // Says what the list already says, in the words of the partial index.
-            sql.push(" AND stage <> 'closed'");
-        }
+    const ALL: [Stage; 4] = [Stage::Waiting, Stage::Active, Stage::Inactive, Stage::Closed];
+    let wanted: &[Stage] = if filter.stages.is_empty() { &ALL } else { &filter.stages };
+    let (closed, open): (Vec<Stage>, Vec<Stage>) = wanted.iter().partition(|stage| **stage == Stage::Closed);
+    let mut sql = Sql::new("SELECT * FROM (");
+    if !open.is_empty() {
+        select(&mut sql, organization, filter, &open)?;
     }
+    if !open.is_empty() && !closed.is_empty() {
+        sql.push(") AS open UNION ALL SELECT * FROM (");
+    }
+    if !closed.is_empty() {
+        select(&mut sql, organization, filter, &closed)?;
+    }
+    sql.push(") AS listed");
+    in_order(&mut sql, filter);
+    Ok(sql)
+}
+
+fn select(
+    sql: &mut Sql,
+    organization: OrganizationId,
+    filter: &ConversationFilter,
+    stages: &[Stage],
+) -> Result<(), StoreError> {
+    sql.push("SELECT * FROM conversations WHERE organization = ").bind(organization.to_string());
+    let names = stages.iter().map(name).collect::<Result<Vec<_>, _>>()?;
+    sql.push(" AND stage IN ").bind_list(names.into_iter().map(Value::from));
+    // Says what the list already says, in the words of the partial indexes.
+    sql.push(if stages.contains(&Stage::Closed) { " AND stage = 'closed'" } else { " AND stage <> 'closed'" });
     if let Some(queues) = &filter.queues {
         sql.push(" AND queue IN ").bind_list(queues.iter().map(printed));
     }
@@ -40,13 +61,31 @@ fn filtered(organization: OrganizationId, filter: &ConversationFilter) -> Result
             .collect();
         sql.push(" AND search LIKE ").bind(format!("%{escaped}%")).push(" ESCAPE '\\'");
     }
+    in_order(sql, filter);
+    Ok(())
+}
+
+fn in_order(sql: &mut Sql, filter: &ConversationFilter) {
     sql.push(if filter.newest_first {
         " ORDER BY last_activity_at DESC, id DESC"
     } else {
         " ORDER BY waiting_since, id"
     });
     sql.push(" LIMIT ").bind(i64::from(filter.limit));
-    Ok(sql)
+}
+
+/// The changes of a row of events; the last of them has the row's number.
+fn page(row: &Row) -> Result<Vec<DeskEvent>, StoreError> {
+    let changes: Vec<DeskChange> = match row.text("change")? {
+        list if list.starts_with('[') => row.json("change")?,
+        // A row of the first release holds one.
+        _ => vec![row.json("change")?],
+    };
+    let last: u64 = row.number("sequence")?;
+    let before = last.saturating_sub(changes.len() as u64);
+    let (organization, at) = (row.parsed("organization")?, row.time("at")?);
+    let numbered = (before + 1..).zip(changes);
+    Ok(numbered.map(|(sequence, change)| DeskEvent { organization, sequence, at, change }).collect())
 }
 
 #[async_trait]
@@ -129,35 +168,37 @@ impl Views for SqlStore {
     async fn events(&self, organization: OrganizationId, after: u64, limit: u32) -> Result<Vec<DeskEvent>, StoreError> {
         let rows = self
             .read(
+                // Numbers have no holes: as many numbers beyond the first row, and the rest of a row, hold as many changes.
                 "SELECT organization, sequence, at, change FROM desk_events WHERE organization = $1 AND sequence > $2
-                 ORDER BY sequence LIMIT $3",
-                vec![printed(organization), number(after), i64::from(limit).into()],
+                 AND sequence <= $3 + (SELECT MIN(sequence) FROM desk_events WHERE organization = $1 AND sequence > $2)
+                 ORDER BY sequence",
+                vec![printed(organization), number(after), number(u64::from(limit) + rows::CHANGES_IN_A_ROW as u64)],
             )
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DeskEvent {
-                    organization: row.parsed("organization")?,
-                    sequence: row.number("sequence")?,
-                    at: row.time("at")?,
-                    change: row.json("change")?,
-                })
-            })
-            .collect()
+        let mut events = Vec::new();
+        for row in &rows {
+            events.extend(page(row)?.into_iter().filter(|event| event.sequence > after));
+        }
+        events.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(events)
     }
 
     async fn event_range(&self, organization: OrganizationId) -> Result<(u64, u64), StoreError> {
-        let row = self
+        let newest = self
+            .read_one("SELECT last_sequence FROM event_counters WHERE organization = $1", vec![printed(organization)])
+            .await?;
+        let Some(newest) = newest else { return Ok((0, 0)) };
+        let newest: u64 = newest.number("last_sequence")?;
+        let oldest = self
             .read_one(
-                "SELECT COALESCE((SELECT last_sequence FROM event_counters WHERE organization = $1), 0) AS newest,
-                 COALESCE((SELECT MIN(sequence) FROM desk_events WHERE organization = $1), 0) AS oldest",
+                "SELECT organization, sequence, at, change FROM desk_events WHERE organization = $1
+                 ORDER BY sequence LIMIT 1",
                 vec![printed(organization)],
             )
             .await?;
-        let Some(row) = row else { return Ok((0, 0)) };
-        let (newest, oldest): (u64, u64) = (row.number("newest")?, row.number("oldest")?);
+        let oldest = oldest.as_ref().map(page).transpose()?.and_then(|page| page.first().map(|event| event.sequence));
         // All were forgotten: the oldest that is kept will be the next one.
-        Ok((newest, if oldest == 0 && newest > 0 { newest + 1 } else { oldest }))
+        Ok((newest, oldest.unwrap_or(newest + 1)))
     }
 
     async fn audit(&self, organization: Option<OrganizationId>) -> Result<AuditCounts, StoreError> {

@@ -145,6 +145,28 @@ pub async fn events_are_read_from_a_cursor((journal, views): Pair) {
     assert_eq!(views.event_range(world.organization).await.unwrap(), (5, 1));
 }
 
+/// Whatever the size of the commits, a page reads on from where it was, without holes or doubles.
+pub async fn events_of_big_and_small_commits_follow_each_other((journal, views): Pair) {
+    let world = World::new();
+    let event = world.desk_event(&world.conversation(1));
+    let mut all = Vec::new();
+    for size in [1, 150, 1, 1, 70, 2] {
+        let commit = Commit { events: vec![event.clone(); size], ..Commit::default() };
+        all.extend(journal.commit(&commit).await.unwrap());
+    }
+    let mut read = Vec::new();
+    loop {
+        let last = read.last().map_or(0, |event: &domain::DeskEvent| event.sequence);
+        let page = views.events(world.organization, last, 40).await.unwrap();
+        assert!(page.len() == 40 || read.len() + page.len() == all.len(), "a short page is the last one");
+        if page.is_empty() {
+            break;
+        }
+        read.extend(page);
+    }
+    assert_eq!(read, all);
+}
+
 /// Isolated (invariant 6).
 pub async fn nothing_of_another_organization_is_shown((journal, views): Pair) {
     let (world, other) = (World::new(), World::new());

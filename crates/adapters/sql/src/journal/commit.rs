@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{DeskEvent, OrganizationId};
+use domain::{DeskChange, DeskEvent, OrganizationId};
 use ports::{
     StoreError,
     bus::headers,
@@ -83,7 +83,7 @@ struct Ready {
     timers_back: Vec<(&'static str, Vec<Value>)>,
     outbox: Vec<Value>,
     parked: Vec<Value>,
-    changes: Vec<Value>,
+    pages: Vec<Page>,
 }
 
 impl Ready {
@@ -112,7 +112,7 @@ impl Ready {
             timers_back,
             outbox: all(&commit.outbox.iter().collect::<Vec<_>>(), outbox_values)?,
             parked: crate::parking::values(&commit.parked)?,
-            changes: commit.events.iter().map(|event| json(&event.change)).collect::<Result<_, _>>()?,
+            pages: pages(&commit.events)?,
         })
     }
 }
@@ -227,14 +227,39 @@ async fn write(on: &DatabaseTransaction, commit: &Commit, ready: Ready) -> Resul
     }
     insert_rows(on, crate::parking::PARKED, crate::parking::AGAIN, ready.parked).await.map_err(stands_against)?;
     insert_rows(on, OUTBOX, "", ready.outbox).await.map_err(stands_against)?;
-    number_events(on, &commit.events, ready.changes).await
+    number_events(on, &commit.events, ready.pages).await
 }
 
-/// Numbers the events, in the order given, from the counters of their organizations, and writes them.
+/// Changes of one organization that stand in one row: a commit of a hundred messages is a few rows, not hundreds.
+struct Page {
+    organization: OrganizationId,
+    at: i64,
+    count: u64,
+    changes: Value,
+}
+
+fn pages(events: &[DeskEvent]) -> Result<Vec<Page>, StoreError> {
+    let mut by_organization: BTreeMap<OrganizationId, Vec<&DeskEvent>> = BTreeMap::new();
+    for event in events {
+        by_organization.entry(event.organization).or_default().push(event);
+    }
+    let mut pages = Vec::new();
+    for (organization, events) in by_organization {
+        for chunk in events.chunk_by(|one, next| one.at == next.at).flat_map(|run| run.chunks(rows::CHANGES_IN_A_ROW)) {
+            let changes: Vec<&DeskChange> = chunk.iter().map(|event| &event.change).collect();
+            let at = chunk.first().map_or(0, |event| event.at.millis());
+            pages.push(Page { organization, at, count: chunk.len() as u64, changes: json(&changes)? });
+        }
+    }
+    Ok(pages)
+}
+
+/// Numbers the events, in the order given, from the counters of their organizations, and writes them in pages; a row
+/// has the number of the last of its changes.
 async fn number_events(
     on: &DatabaseTransaction,
     events: &[DeskEvent],
-    changes: Vec<Value>,
+    pages: Vec<Page>,
 ) -> Result<Vec<DeskEvent>, CommitError> {
     if events.is_empty() {
         return Ok(Vec::new());
@@ -259,13 +284,19 @@ async fn number_events(
         let last: u64 = row.number("last_sequence")?;
         next.insert(organization, last + 1 - counts.get(&organization).copied().unwrap_or(0));
     }
+    let mut last: BTreeMap<OrganizationId, u64> =
+        next.iter().map(|(id, first)| (*id, first.saturating_sub(1))).collect();
+    let mut values = Vec::with_capacity(pages.len() * EVENTS.columns.len());
+    for page in pages {
+        let place = last.entry(page.organization).or_default();
+        *place += page.count;
+        values.extend([printed(page.organization), number(*place), page.at.into(), page.changes]);
+    }
     let mut numbered = events.to_vec();
-    let mut values = Vec::with_capacity(events.len() * EVENTS.columns.len());
-    for (event, change) in numbered.iter_mut().zip(changes) {
+    for event in &mut numbered {
         let place = next.entry(event.organization).or_insert(1);
         event.sequence = *place;
         *place += 1;
-        values.extend([printed(event.organization), number(event.sequence), event.at.millis().into(), change]);
     }
     insert_rows(on, EVENTS, "", values).await.map_err(stands_against)?;
     Ok(numbered)
