@@ -5,6 +5,8 @@
 #   servers.sh stop  DIR [NAME...]   end in good order; data and ports are kept, so start goes on with them
 #   servers.sh kill  DIR [NAME...]   end with SIGKILL, for tests of crashes
 #   servers.sh ctl   DIR ARGS...     rabbitmqctl against the private broker
+#   servers.sh users DIR             make the users of the `rabbitmqctl set_permissions` lines on standard input, the
+#                                    password of each its name; one call for all, since rabbitmqctl is slow to start
 #   servers.sh run   COMMAND...      start in a temporary folder, run COMMAND with DIR/env, stop, remove the folder
 #
 # `start` writes DIR/env with AFLUENTE_TEST_AMQP, AFLUENTE_TEST_POSTGRES, AFLUENTE_TEST_REDIS and the pids.
@@ -236,6 +238,32 @@ stop() {
   done
 }
 
+# A word as a string of Erlang.
+erlang() {
+  local word=${1//\\/\\\\}
+  printf '<<"%s">>' "${word//\"/\\\"}"
+}
+
+users() {
+  local line words made="" user vhost rights
+  while read -r line; do
+    eval "words=($line)"
+    [[ "${words[*]:0:3}" == "rabbitmqctl set_permissions -p" && ${#words[@]} == 8 ]] || fail "not a line of rights: $line"
+    vhost=$(erlang "${words[3]}")
+    user=$(erlang "${words[4]}")
+    rights="$(erlang "${words[5]}"), $(erlang "${words[6]}"), $(erlang "${words[7]}")"
+    made+="catch rabbit_auth_backend_internal:add_user($user, $user, <<\"servers.sh\">>), "
+    made+="rabbit_auth_backend_internal:set_permissions($user, $vhost, $rights, <<\"servers.sh\">>), "
+  done
+  ctl eval "${made}ok."
+}
+
+ctl() (
+  rabbit_env
+  unset RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS
+  exec "$(rabbit_program rabbitmqctl)" "$@"
+)
+
 run() {
   local status=0
   dir=$(mktemp -d "${TMPDIR:-/tmp}/afluente-servers.XXXXXX")
@@ -248,7 +276,7 @@ run() {
   exit "$status"
 }
 
-(($# >= 2)) || { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+(($# >= 2)) || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 action=$1
 shift
 if [[ $action == run ]]; then
@@ -263,6 +291,7 @@ case $action in
   start) start "${names[@]}" ;;
   stop) stop "${names[@]}" ;;
   kill) for name in "${names[@]}"; do end "$name" KILL; done ;;
-  ctl) (rabbit_env && unset RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS && exec "$(rabbit_program rabbitmqctl)" "$@") ;;
+  ctl) ctl "${names[@]}" ;;
+  users) users ;;
   *) fail "no action is called '$action'" ;;
 esac

@@ -11,10 +11,16 @@
 //! | `events` | router | one per desk replica | desk |
 //! | `links.<channel>` | channels | one per channel replica | that channel |
 //! | `parked` | everybody | `router.parked` | router |
+//!
+//! [`Party`] says the same from the side of each service, for its rights on the broker.
+
+mod party;
 
 use std::fmt;
 
 use domain::{Channel, OrganizationId, Partition};
+
+pub use party::Party;
 
 /// Where a message is published.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -184,6 +190,17 @@ impl Queue {
             (channel, "outbound", _) => Some(Self::ChannelOutbound(channel.parse().ok()?, partition?)),
             (channel, "media", None) => channel.parse().ok().map(Self::ChannelMedia),
             _ => None,
+        }
+    }
+
+    /// Who consumes it.
+    pub fn party(&self) -> Party {
+        match self {
+            Self::RouterInbound(_) | Self::RouterDistribution(_) | Self::RouterParked => Party::Router,
+            Self::SessionInbound(_) | Self::SessionRequested(_) => Party::Session,
+            Self::ChannelOutbound(channel, _) | Self::ChannelMedia(channel) => Party::Channel(channel.clone()),
+            Self::Fanout { topic: Topic::Links(channel), .. } => Party::Channel(channel.clone()),
+            Self::Fanout { .. } => Party::Desk,
         }
     }
 

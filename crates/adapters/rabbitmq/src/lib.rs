@@ -7,18 +7,19 @@
 //! is not used: publishes fail and consumers may stay silent while it runs, so each connection and each consumer here
 //! is supervised, and made anew after any error.
 //!
-//! Rights in the broker: give `write` on `afluente.outbound` to the session service's user alone. Retries are published
-//! to the default exchange, so a user who may retry may also write to a queue by its name; the permit's signature holds
-//! then, not the broker. Where users may not declare, an administrator's process declares once
-//! ([`RabbitConfig::declare`]).
+//! Rights in the broker: [`rights`] says what each service's user needs; `write` on `afluente.outbound` is the session
+//! service's alone, and nobody publishes to the default exchange. Where users may not declare
+//! ([`RabbitConfig::declare`]), an administrator declares once by [`set_up`].
 
 mod link;
 mod names;
 mod properties;
 mod publisher;
 mod pump;
+mod rights;
 mod round;
 mod tags;
+mod vigil;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -27,7 +28,7 @@ use domain::Channel;
 use ports::{
     Bus,
     bus::{BusError, Depth, Envelope, Subscription},
-    topology::Queue,
+    topology::{Queue, Topic},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -37,6 +38,11 @@ use crate::{
     publisher::Publisher,
     pump::Census,
 };
+
+pub use rights::{Rights, rights};
+
+/// The longest that [`set_up`] takes.
+const SET_UP: Duration = Duration::from_secs(120);
 
 /// How to reach the broker, and what to declare there.
 #[derive(Clone)]
@@ -55,6 +61,8 @@ pub struct RabbitConfig {
     pub namespace: String,
     /// Whether to declare exchanges and durable queues. Without it they must be there.
     pub declare: bool,
+    /// Told when a consumer of this topic had gone silent and was made anew.
+    pub revived: Arc<dyn Fn(&Topic) + Send + Sync>,
 }
 
 impl RabbitConfig {
@@ -68,6 +76,7 @@ impl RabbitConfig {
             publish_deadline: Duration::from_secs(10),
             namespace: String::new(),
             declare: true,
+            revived: Arc::new(|_| ()),
         }
     }
 }
@@ -92,6 +101,7 @@ pub struct RabbitBus {
     census: Arc<Census>,
     patience: Duration,
     declare: bool,
+    revived: Arc<dyn Fn(&Topic) + Send + Sync>,
     stop: CancellationToken,
     _guard: DropGuard,
 }
@@ -106,7 +116,7 @@ impl RabbitBus {
         let stop = CancellationToken::new();
         let names = Arc::new(Names::new(&config.namespace));
         let uri = link::read(&config.url)?;
-        let topology = config.declare.then(|| names.topology(config.partitions, &config.channels));
+        let topology = config.declare.then(|| names.topology(config.partitions, &config.channels, false));
         let publishing = Link::open(Purpose::Publish, uri.clone(), &config.app_id, topology, stop.clone());
         let consuming = Link::open(Purpose::Consume, uri, &config.app_id, None, stop.clone());
         let publisher = Publisher::new(publishing, names.clone(), config.app_id, config.publish_deadline);
@@ -117,6 +127,7 @@ impl RabbitBus {
             census: Arc::default(),
             patience: config.publish_deadline,
             declare: config.declare,
+            revived: config.revived,
             _guard: stop.clone().drop_guard(),
             stop,
         })
@@ -137,6 +148,19 @@ impl RabbitBus {
     pub fn connections(&self) -> u64 {
         self.publisher.link().number()
     }
+}
+
+/// Declares the whole map, places for retries included, as an administrator's user may, and returns when it stands.
+/// What is there already stays as it is. Must be called inside a Tokio runtime.
+///
+/// # Errors
+/// [`BusError`] with what is wrong.
+pub async fn set_up(config: RabbitConfig) -> Result<(), BusError> {
+    let stop = CancellationToken::new();
+    let _guard = stop.clone().drop_guard();
+    let topology = Names::new(&config.namespace).topology(config.partitions, &config.channels, true);
+    let link = Link::open(Purpose::Publish, link::read(&config.url)?, &config.app_id, Some(topology), stop);
+    link.within(SET_UP).await.map(|_| ())
 }
 
 impl fmt::Debug for RabbitBus {
@@ -160,19 +184,20 @@ impl Bus for RabbitBus {
             link: self.consuming.clone(),
             publisher: self.publisher.clone(),
             census: self.census.clone(),
+            revived: self.revived.clone(),
         };
         pump.start(self.patience, self.stop.clone()).await
     }
 
     /// `ready` is the broker's count. AMQP does not tell how many deliveries other processes hold, so `unsettled` counts
-    /// those of this process.
+    /// those of this process. Retries wait together with those of the service's other queues, and are counted with them.
     async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
         let live = self.consuming.within(self.patience).await?;
         let name = self.names.queue(queue);
         let ready = live.passive_count(&name).await?.ok_or_else(|| BusError::Unroutable(name.clone()))?;
         let mut waiting = 0;
-        for retry in self.names.retry_queues(queue) {
-            waiting += live.passive_count(&retry.name).await?.unwrap_or(0);
+        for retry in self.names.retry_queues(&queue.party()) {
+            waiting += live.passive_count(retry.name()).await?.unwrap_or(0);
         }
         Ok(Depth { ready: ready + waiting, unsettled: self.census.unsettled(&name) })
     }

@@ -16,11 +16,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::names::{Topology, short};
 
-/// A dead peer is noticed within two of these, in seconds. RabbitMQ's own default of 60 leaves a mesh deaf for two
-/// minutes after a cable is pulled.
-const HEARTBEAT: u16 = 10;
-/// The longest that connecting and declaring may take: a first start declares more than a hundred quorum queues.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
+/// A dead peer is noticed within two of these, in seconds, here and by the broker, which until then keeps the place of the
+/// dead one's consumers. Less than 5 is known to see deaths that are none.
+const HEARTBEAT: u16 = 5;
+/// The longest that connecting may take: to a peer that is gone without a word it would take minutes.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that declaring may take: a first start declares more than a hundred quorum queues.
+const DECLARE_PATIENCE: Duration = Duration::from_secs(60);
+/// How often a connection is asked for a sign of life. Without, one that was cut silently is noticed by its heartbeat in
+/// twice [`HEARTBEAT`], and a mesh is deaf meanwhile.
+const PROBE: Duration = Duration::from_secs(2);
+/// How long an answer may take before the connection counts as dead. A busy broker answers in tenths of a second.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How often a connection is looked at besides its events: lapin does not report every kind of end.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -52,6 +59,8 @@ pub(crate) struct Live {
     /// One for each exchange: the broker closes a channel on any error, and only those who publish to that exchange
     /// shall feel it.
     publishing: Mutex<HashMap<String, Channel>>,
+    /// The channel for questions, once there is one.
+    asking: Mutex<Option<Channel>>,
 }
 
 impl Link {
@@ -142,6 +151,35 @@ impl Live {
         Ok(channel)
     }
 
+    /// How many messages are ready in a queue that is there.
+    pub(crate) async fn ready(&self, queue: &str) -> Result<u64, BusError> {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let ask = async {
+            let mut asking = self.asking.lock().await;
+            let channel = match asking.take().filter(|channel| channel.status().connected()) {
+                Some(channel) => channel,
+                None => self.channel().await?,
+            };
+            let declared = channel.queue_declare(short(queue)?, options, FieldTable::default()).await;
+            let ready = declared.map_err(|error| refused(&error))?.message_count();
+            *asking = Some(channel);
+            Ok(u64::from(ready))
+        };
+        tokio::time::timeout(ANSWER, ask).await.unwrap_or_else(|_| Err(silent()))
+    }
+
+    /// Asks for a sign of life. A broker that blocks publishers does not read from them, so it is not asked then.
+    async fn probe(&self) -> Result<(), BusError> {
+        if self.connection.status().blocked() {
+            return Ok(());
+        }
+        let ask = async {
+            let channel = self.channel().await?;
+            channel.close(200, "a sign of life".into()).await.map_err(|error| refused(&error))
+        };
+        tokio::time::timeout(ANSWER, ask).await.unwrap_or_else(|_| Err(silent()))
+    }
+
     /// How many messages are ready in a queue; none when there is no such queue.
     pub(crate) async fn passive_count(&self, queue: &str) -> Result<Option<u64>, BusError> {
         // Asking for a queue that is not there closes the channel, hence one for each question.
@@ -173,14 +211,13 @@ impl Dial {
         let mut number = 0;
         let mut failures = 0;
         loop {
-            let dialled = tokio::time::timeout(CONNECT_PATIENCE, self.connect(number + 1)).await;
-            match dialled.unwrap_or_else(|_| Err(BusError::Unavailable("connecting took too long".to_owned()))) {
+            match self.connect(number + 1).await {
                 Ok(live) => {
                     (number, failures) = (live.number, 0);
                     let live = Arc::new(live);
                     tracing::info!(purpose = ?self.purpose, number, "connected to the broker");
                     state.send_replace(State::Up(live.clone()));
-                    let why = watch_over(&live.connection).await;
+                    let why = watch_over(&live).await;
                     tracing::warn!(purpose = ?self.purpose, number, %why, "lost the broker");
                     state.send_replace(State::Down(BusError::Unavailable(why)));
                     // In good order if it still can; it may be half dead.
@@ -200,20 +237,50 @@ impl Dial {
     async fn connect(&self, number: u64) -> Result<Live, BusError> {
         let name = format!("{} {}", self.app_id, if self.purpose == Purpose::Publish { "out" } else { "in" });
         let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let connecting = Connection::connect_uri(self.uri.clone(), properties);
         let connection =
-            Connection::connect_uri(self.uri.clone(), properties).await.map_err(|error| refused(&error))?;
-        let live = Live { number, connection, publishing: Mutex::default() };
+            within(CONNECT_PATIENCE, "connecting", async { connecting.await.map_err(|error| refused(&error)) }).await?;
+        let live = Live { number, connection, publishing: Mutex::default(), asking: Mutex::default() };
         if let Some(topology) = &self.topology {
-            let channel = live.channel().await?;
-            topology.declare(&channel).await?;
-            drop(channel.close(200, "declared".into()).await);
+            within(DECLARE_PATIENCE, "declaring", async {
+                let channel = live.channel().await?;
+                topology.declare(&channel).await?;
+                drop(channel.close(200, "declared".into()).await);
+                Ok(())
+            })
+            .await?;
         }
         Ok(live)
     }
 }
 
-/// Resolves with the reason when the connection has ended.
-async fn watch_over(connection: &Connection) -> String {
+async fn within<T>(
+    patience: Duration,
+    what: &str,
+    work: impl Future<Output = Result<T, BusError>>,
+) -> Result<T, BusError> {
+    let done = tokio::time::timeout(patience, work).await;
+    done.unwrap_or_else(|_| Err(BusError::Unavailable(format!("{what} took longer than {patience:?}"))))
+}
+
+/// Resolves with the reason when the connection has ended, or no longer answers.
+async fn watch_over(live: &Live) -> String {
+    let silence = async {
+        loop {
+            tokio::time::sleep(PROBE).await;
+            if let Err(error) = live.probe().await {
+                return error.to_string();
+            }
+        }
+    };
+    tokio::select! {
+        why = silence => why,
+        why = until_ended(&live.connection) => why,
+    }
+}
+
+/// Resolves with the reason when lapin says, or shows, that the connection has ended.
+async fn until_ended(connection: &Connection) -> String {
     let mut events = std::pin::pin!(connection.events_listener());
     let mut look = tokio::time::interval(LOOK);
     loop {
@@ -232,10 +299,14 @@ async fn watch_over(connection: &Connection) -> String {
     }
 }
 
-/// The pause after so many failures in a row: 100 ms doubled up to 5 s, half of it by chance, so that the replicas of a
+fn silent() -> BusError {
+    BusError::Unavailable(format!("the broker did not answer within {ANSWER:?}"))
+}
+
+/// The pause after so many failures in a row: 100 ms doubled up to 2 s, half of it by chance, so that the replicas of a
 /// mesh do not come back to a restarted broker all at once.
 pub(crate) fn backoff(failures: u32) -> Duration {
-    let whole = Duration::from_millis(100).saturating_mul(1 << failures.min(6)).min(Duration::from_secs(5));
+    let whole = Duration::from_millis(100).saturating_mul(1 << failures.min(6)).min(Duration::from_secs(2));
     whole.mul_f64(rand::random_range(0.5..=1.0))
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{Channel, Partition};
+use domain::Channel;
 use lapin::{
     ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
@@ -10,7 +10,7 @@ use lapin::{
 };
 use ports::{
     bus::BusError,
-    topology::{Queue, Topic},
+    topology::{Party, Queue, Topic},
 };
 
 use crate::link::refused;
@@ -39,20 +39,25 @@ pub(crate) struct Names {
     namespace: String,
 }
 
-/// A queue in which retries of another queue wait.
+/// Where retries wait: a queue for each service and pause. No retry passes by the default exchange, since who may write
+/// there may write to every queue of the broker, and past the gate.
 pub(crate) struct RetryQueue {
     /// Its name.
-    pub(crate) name: String,
+    queue: String,
+    /// Where a retry is published, under [`RetryQueue::key`].
+    pub(crate) exchange: String,
+    /// Where a message goes when its pause is over, under the same key.
+    back: String,
     /// How long a message waits there.
     pub(crate) pause: Duration,
-    /// Where it goes then.
-    back: String,
 }
 
 /// What is declared when a connection begins.
 pub(crate) struct Topology {
     exchanges: Vec<String>,
     queues: Vec<Binding>,
+    /// Only where services may not declare; else each is declared when it is first needed.
+    retries: Vec<RetryQueue>,
 }
 
 /// A queue and where it hangs.
@@ -60,7 +65,8 @@ pub(crate) struct Binding {
     queue: String,
     exchange: String,
     key: String,
-    durable: bool,
+    /// The exchange by which retries come back, and the key's pattern. None for a queue that goes with its replica.
+    back: Option<(String, String)>,
 }
 
 impl Names {
@@ -76,29 +82,45 @@ impl Names {
         format!("{}{queue}", self.namespace)
     }
 
-    pub(crate) fn binding(&self, queue: &Queue) -> Binding {
+    /// The queue of this connection's time: a replica that comes back must not meet the exclusive queue that the broker
+    /// still keeps for its former connection.
+    pub(crate) fn queue_of(&self, queue: &Queue, time: &str) -> String {
+        if queue.is_durable() { self.queue(queue) } else { format!("{}{queue}.{time}", self.namespace) }
+    }
+
+    pub(crate) fn binding(&self, queue: &Queue, name: String) -> Binding {
         let topic = queue.topic();
         Binding {
-            queue: self.queue(queue),
+            queue: name,
             exchange: self.exchange(&topic),
             key: topic.routing_key(),
-            durable: queue.is_durable(),
+            back: queue.is_durable().then(|| (self.back_exchange(&queue.party()), format!("*.{queue}"))),
         }
     }
 
-    pub(crate) fn retry_queues(&self, queue: &Queue) -> impl Iterator<Item = RetryQueue> {
-        let back = self.queue(queue);
+    pub(crate) fn retry_exchange(&self, party: &Party) -> String {
+        format!("{}afluente.retry.{party}", self.namespace)
+    }
+
+    fn back_exchange(&self, party: &Party) -> String {
+        format!("{}afluente.back.{party}", self.namespace)
+    }
+
+    pub(crate) fn retry_queues(&self, party: &Party) -> impl Iterator<Item = RetryQueue> {
+        let (exchange, back) = (self.retry_exchange(party), self.back_exchange(party));
+        let start = format!("{}{party}.retry.", self.namespace);
         PAUSES.into_iter().map(move |pause| RetryQueue {
-            name: format!("{back}.retry.{}", pause.as_millis()),
-            pause,
+            queue: format!("{start}{}", pause.as_millis()),
+            exchange: exchange.clone(),
             back: back.clone(),
+            pause,
         })
     }
 
     /// The queue in which a retry waits at least `pause`, or the longest that there is.
     pub(crate) fn retry_queue(&self, queue: &Queue, pause: Duration) -> Option<RetryQueue> {
         let mut longest = None;
-        for retry in self.retry_queues(queue) {
+        for retry in self.retry_queues(&queue.party()) {
             if retry.pause >= pause {
                 return Some(retry);
             }
@@ -107,20 +129,16 @@ impl Names {
         longest
     }
 
-    pub(crate) fn topology(&self, partitions: u16, channels: &[Channel]) -> Topology {
-        let mut topics = vec![Topic::Parked, Topic::Events];
-        for p in (0..partitions.max(1)).map(Partition) {
-            topics.extend([Topic::Inbound(p), Topic::Requested(p), Topic::Distribution(p)]);
-            topics.extend(channels.iter().map(|channel| Topic::Outbound(channel.clone(), p)));
-        }
-        for channel in channels {
-            topics.extend([Topic::Media(channel.clone()), Topic::Links(channel.clone())]);
-        }
-        let mut exchanges: Vec<_> = topics.iter().map(|topic| self.exchange(topic)).collect();
+    pub(crate) fn topology(&self, partitions: u16, channels: &[Channel], retries: bool) -> Topology {
+        let parties = Party::all(channels);
+        let queues: Vec<Queue> = parties.iter().flat_map(|party| party.consumes(partitions)).collect();
+        let mut exchanges: Vec<_> = queues.iter().map(|queue| self.exchange(&queue.topic())).collect();
+        exchanges.extend(parties.iter().filter_map(Party::hears).map(|topic| self.exchange(&topic)));
         exchanges.sort();
         exchanges.dedup();
-        let queues = topics.iter().flat_map(Topic::queues).map(|queue| self.binding(&queue)).collect();
-        Topology { exchanges, queues }
+        let queues = queues.iter().map(|queue| self.binding(queue, self.queue(queue))).collect();
+        let retries = parties.iter().filter(|party| retries && !party.consumes(1).is_empty());
+        Topology { exchanges, queues, retries: retries.flat_map(|party| self.retry_queues(party)).collect() }
     }
 }
 
@@ -129,61 +147,85 @@ impl Topology {
     /// each start.
     pub(crate) async fn declare(&self, channel: &lapin::Channel) -> Result<(), BusError> {
         for exchange in &self.exchanges {
-            declare_exchange(channel, exchange).await?;
+            declare_exchange(channel, exchange, ExchangeKind::Direct).await?;
+        }
+        let mut backs: Vec<_> = self.queues.iter().filter_map(|binding| binding.back.as_ref()).collect();
+        backs.dedup_by_key(|(exchange, _)| exchange);
+        for (exchange, _) in backs {
+            declare_exchange(channel, exchange, ExchangeKind::Topic).await?;
         }
         for some in self.queues.chunks(32) {
             futures_util::future::try_join_all(some.iter().map(|binding| binding.declare(channel))).await?;
+        }
+        for retry in &self.retries {
+            retry.declare(channel).await?;
         }
         Ok(())
     }
 }
 
-async fn declare_exchange(channel: &lapin::Channel, name: &str) -> Result<(), BusError> {
+async fn declare_exchange(channel: &lapin::Channel, name: &str, kind: ExchangeKind) -> Result<(), BusError> {
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-    channel
-        .exchange_declare(short(name)?, ExchangeKind::Direct, options, FieldTable::default())
-        .await
-        .map_err(|error| refused(&error))
+    channel.exchange_declare(short(name)?, kind, options, FieldTable::default()).await.map_err(|error| refused(&error))
+}
+
+async fn bind(channel: &lapin::Channel, queue: &str, exchange: &str, key: &str) -> Result<(), BusError> {
+    let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
+    let bound = channel.queue_bind(short(queue)?, short(exchange)?, short(key)?, options, arguments).await;
+    bound.map_err(|error| refused(&error))
 }
 
 impl Binding {
-    /// Declares the queue with its exchange and binding; what is there already stays as it is.
+    /// Declares the queue with its exchanges and bindings; what is there already stays as it is.
     pub(crate) async fn declare_whole(&self, channel: &lapin::Channel) -> Result<(), BusError> {
-        declare_exchange(channel, &self.exchange).await?;
+        declare_exchange(channel, &self.exchange, ExchangeKind::Direct).await?;
+        if let Some((back, _)) = &self.back {
+            declare_exchange(channel, back, ExchangeKind::Topic).await?;
+        }
         self.declare(channel).await
     }
 
-    /// Declares the queue and its binding.
+    /// Declares the queue and its bindings.
     pub(crate) async fn declare(&self, channel: &lapin::Channel) -> Result<(), BusError> {
-        let (options, arguments) = if self.durable {
+        let (options, arguments) = if self.back.is_some() {
             (QueueDeclareOptions { durable: true, ..Default::default() }, quorum(&[single_active()]))
         } else {
             let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
             (options, FieldTable::default())
         };
         channel.queue_declare(short(&self.queue)?, options, arguments).await.map_err(|error| refused(&error))?;
-        let (queue, exchange, key) = (short(&self.queue)?, short(&self.exchange)?, short(&self.key)?);
-        channel
-            .queue_bind(queue, exchange, key, QueueBindOptions::default(), FieldTable::default())
-            .await
-            .map_err(|error| refused(&error))
+        if let Some((back, pattern)) = &self.back {
+            bind(channel, &self.queue, back, pattern).await?;
+        }
+        bind(channel, &self.queue, &self.exchange, &self.key).await
     }
 }
 
 impl RetryQueue {
+    /// The key of a retry of `queue`: it leads into this queue, and back to that one.
+    pub(crate) fn key(&self, queue: &Queue) -> String {
+        format!("{}.{queue}", self.pause.as_millis())
+    }
+
     /// Declares it. Messages go back by at-least-once dead-lettering: the broker confirms to itself, so a retry is not
     /// lost when the node stops in that moment.
     pub(crate) async fn declare(&self, channel: &lapin::Channel) -> Result<(), BusError> {
         let ttl = i64::try_from(self.pause.as_millis()).unwrap_or(i64::MAX);
         let arguments = quorum(&[
             ("x-message-ttl", AMQPValue::LongLongInt(ttl)),
-            ("x-dead-letter-exchange", text("")),
-            ("x-dead-letter-routing-key", text(&self.back)),
+            ("x-dead-letter-exchange", text(&self.back)),
             ("x-dead-letter-strategy", text("at-least-once")),
             ("x-overflow", text("reject-publish")),
         ]);
         let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        channel.queue_declare(short(&self.name)?, options, arguments).await.map(|_| ()).map_err(|error| refused(&error))
+        declare_exchange(channel, &self.exchange, ExchangeKind::Topic).await?;
+        channel.queue_declare(short(&self.queue)?, options, arguments).await.map_err(|error| refused(&error))?;
+        bind(channel, &self.queue, &self.exchange, &format!("{}.#", self.pause.as_millis())).await
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.queue
     }
 }
 
@@ -213,6 +255,8 @@ pub(crate) fn short(value: &str) -> Result<ShortString, BusError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use domain::Partition;
+
     use super::*;
 
     #[test]
@@ -221,15 +265,17 @@ mod tests {
         let queue = Queue::RouterInbound(Partition(3));
         for (asked, waits) in [(0, 100), (100, 100), (101, 500), (7_000, 10_000), (99_000_000, 3_600_000)] {
             let retry = names.retry_queue(&queue, Duration::from_millis(asked)).unwrap();
-            assert_eq!(retry.name, format!("t.router.inbound.3.retry.{waits}"));
+            assert_eq!(retry.name(), format!("t.router.retry.{waits}"));
+            assert_eq!(retry.key(&queue), format!("{waits}.router.inbound.3"));
         }
     }
 
     #[test]
     fn the_topology_holds_every_queue_once() {
         let channels: Vec<Channel> = vec!["whatsapp".parse().unwrap(), "telegram".parse().unwrap()];
-        let topology = Names::new("").topology(16, &channels);
+        let topology = Names::new("").topology(16, &channels, true);
         assert_eq!(topology.exchanges.len(), 8);
+        assert_eq!(topology.retries.len(), 4 * PAUSES.len());
         let mut names: Vec<_> = topology.queues.iter().map(|binding| binding.queue.clone()).collect();
         assert_eq!(names.len(), 16 * 4 + 2 * (16 + 1) + 1);
         names.sort();

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use lapin::{BasicProperties, Confirmation, PublisherConfirm, options::BasicPublishOptions};
-use ports::bus::{BusError, Envelope};
+use ports::{
+    bus::{BusError, Envelope},
+    topology::Queue,
+};
 
 use crate::{
     link::{Link, Live, refused},
@@ -67,20 +70,21 @@ impl Publisher {
         self.send(vec![Parcel { exchange, key, mandatory: true, properties, body }]).await
     }
 
-    /// Declares a retry queue where it is not yet known, then puts the message there.
+    /// Puts a retry of `queue` where it waits; that place is declared where it is not yet known.
     pub(crate) async fn postpone(
         &self,
+        queue: &Queue,
         retry: &RetryQueue,
         properties: BasicProperties,
         body: Bytes,
     ) -> Result<(), BusError> {
-        let again = (properties.clone(), body.clone());
-        match self.forward(String::new(), retry.name.clone(), properties, body).await {
+        let (exchange, key) = (retry.exchange.clone(), retry.key(queue));
+        match self.forward(exchange.clone(), key.clone(), properties.clone(), body.clone()).await {
             Err(BusError::Unroutable(_)) => {
                 let channel = self.link.within(GRACE).await?.channel().await?;
                 retry.declare(&channel).await?;
                 drop(channel.close(200, "declared".into()).await);
-                self.forward(String::new(), retry.name.clone(), again.0, again.1).await
+                self.forward(exchange, key, properties, body).await
             }
             other => other,
         }

@@ -12,7 +12,7 @@ use lapin::{
 };
 use ports::{
     bus::{BusError, Delivery, Subscription},
-    topology::Queue,
+    topology::{Queue, Topic},
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,7 @@ pub(crate) struct Pump {
     pub(crate) link: Link,
     pub(crate) publisher: Arc<Publisher>,
     pub(crate) census: Arc<Census>,
+    pub(crate) revived: Arc<dyn Fn(&Topic) + Send + Sync>,
 }
 
 type Ready = Option<oneshot::Sender<Result<(), BusError>>>;
@@ -113,15 +114,18 @@ impl Pump {
     async fn begin(&self, live: &Arc<Live>) -> Result<Round<'_>, BusError> {
         let channel = live.channel().await?;
         channel.basic_qos(self.prefetch, BasicQosOptions::default()).await.map_err(|error| refused(&error))?;
-        if self.declare || !self.queue.is_durable() {
-            self.names.binding(&self.queue).declare_whole(&channel).await?;
+        let name = self.names.queue_of(&self.queue, &format!("{:08x}", rand::random::<u32>()));
+        let binding = self.names.binding(&self.queue, name.clone());
+        if self.declare {
+            binding.declare_whole(&channel).await?;
+        } else if !self.queue.is_durable() {
+            binding.declare(&channel).await?;
         }
-        let name = self.names.queue(&self.queue);
         let consumer = channel
             .basic_consume(short(&name)?, "".into(), BasicConsumeOptions::default(), FieldTable::default())
             .await
             .map_err(|error| refused(&error))?;
-        Ok(Round::new(self, live.number, channel, consumer))
+        Ok(Round::new(self, live.clone(), name, channel, consumer))
     }
 }
 

@@ -18,9 +18,15 @@ use ports::{
     bus::{BusError, Delivery, Settle, Settlement, headers},
     topology::Topic,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
-use crate::{link::refused, properties, pump::Pump, tags::Tags};
+use crate::{
+    link::{Live, refused},
+    properties,
+    pump::Pump,
+    tags::Tags,
+    vigil::Vigil,
+};
 
 /// How many settlements are taken at once.
 const SETTLED_AT_ONCE: usize = 512;
@@ -70,10 +76,12 @@ struct InHand {
 /// One channel's time.
 pub(crate) struct Round<'a> {
     pump: &'a Pump,
-    /// The connection's number.
-    number: u64,
+    live: Arc<Live>,
     topic: Topic,
+    /// By which what is in hand is counted.
     name: String,
+    /// The queue's own name, which a fan-out queue has for one round.
+    consumed: String,
     channel: Channel,
     consumer: Consumer,
     /// None when the subscription was dropped: nothing new is handed over, what is in hand is settled in peace.
@@ -85,18 +93,23 @@ pub(crate) struct Round<'a> {
     moves: FuturesUnordered<BoxFuture<'a, (u64, Result<(), BusError>)>>,
     counted: u64,
     progress: bool,
+    /// The tag of the last delivery: the broker numbers them without a gap.
+    last: u64,
+    vigil: Vigil,
+    look: Instant,
 }
 
 impl<'a> Round<'a> {
-    pub(crate) fn new(pump: &'a Pump, number: u64, channel: Channel, consumer: Consumer) -> Self {
+    pub(crate) fn new(pump: &'a Pump, live: Arc<Live>, consumed: String, channel: Channel, consumer: Consumer) -> Self {
         #[expect(clippy::disallowed_methods, reason = "the prefetch bounds it: one note for each delivery in hand")]
         let (sender, settled) = mpsc::unbounded_channel();
         let current = Arc::new(AtomicBool::new(true));
         Self {
             pump,
-            number,
+            live,
             topic: pump.queue.topic(),
             name: pump.names.queue(&pump.queue),
+            consumed,
             channel,
             consumer,
             notes: Some(Arc::new(Notes { sender, current: current.clone(), ordered: pump.queue.is_durable() })),
@@ -106,6 +119,9 @@ impl<'a> Round<'a> {
             moves: FuturesUnordered::new(),
             counted: 0,
             progress: false,
+            last: 0,
+            look: Instant::now() + Vigil::default().rest(),
+            vigil: Vigil::default(),
         }
     }
 
@@ -144,10 +160,7 @@ impl<'a> Round<'a> {
             }
             Some((tag, moved)) = self.moves.next() => self.moved(tag, moved).await,
             delivery = self.consumer.next(), if self.notes.is_some() => match delivery {
-                Some(Ok(delivery)) => {
-                    self.hand_over(delivery, sender).await;
-                    None
-                }
+                Some(Ok(delivery)) => self.hand_over(delivery, sender).await,
                 Some(Err(error)) => Some(Ended::Lost(refused(&error))),
                 None => Some(lost("the broker cancelled the consumer")),
             },
@@ -157,13 +170,45 @@ impl<'a> Round<'a> {
                 self.notes = None;
                 None
             }
-            () = self.pump.link.over(self.number) => Some(lost("the connection was lost")),
+            () = tokio::time::sleep_until(self.look), if self.notes.is_some() => self.look().await,
+            () = self.pump.link.over(self.live.number) => Some(lost("the connection was lost")),
         }
     }
 
-    async fn hand_over(&mut self, delivery: lapin::message::Delivery, sender: &mpsc::Sender<Delivery>) {
-        let Some(notes) = self.notes.clone() else { return };
+    /// Asks the queue whether there is something that a quiet consumer should have heard.
+    async fn look(&mut self) -> Option<Ended> {
+        let mut ended = None;
+        if self.vigil.is_quiet(self.counted == 0) {
+            match self.live.ready(&self.consumed).await {
+                Ok(ready) if self.vigil.is_deaf(ready) => {
+                    if self.vigil.is_active() {
+                        tracing::warn!(queue = %self.pump.queue, ready, "a consumer heard nothing of them, made anew");
+                        (self.pump.revived)(&self.topic);
+                    }
+                    ended = Some(Ended::Again);
+                }
+                Ok(_) => {}
+                Err(error) => ended = Some(Ended::Lost(error)),
+            }
+        }
+        self.look = Instant::now() + self.vigil.rest();
+        ended
+    }
+
+    async fn hand_over(
+        &mut self,
+        delivery: lapin::message::Delivery,
+        sender: &mpsc::Sender<Delivery>,
+    ) -> Option<Ended> {
+        let notes = self.notes.clone()?;
         let tag = delivery.delivery_tag;
+        if tag != self.last + 1 {
+            tracing::warn!(queue = %self.pump.queue, last = self.last, tag, "deliveries are missing, taken anew");
+            (self.pump.revived)(&self.topic);
+            return Some(Ended::Again);
+        }
+        self.last = tag;
+        self.vigil.heard();
         let body = Bytes::from(delivery.data);
         let attempt = properties::attempt(&delivery.properties);
         let envelope = properties::read(&delivery.properties, self.topic.clone(), body.clone());
@@ -172,6 +217,7 @@ impl<'a> Round<'a> {
         self.pump.census.change(&self.name, |count| *count += 1);
         // When nobody listens any more the delivery is dropped, which puts it back.
         drop(sender.send(Delivery::new(envelope, attempt, tag, notes)).await);
+        None
     }
 
     async fn settle(&mut self, notes: &mut Vec<(u64, Settlement)>) -> Option<Ended> {
@@ -219,11 +265,12 @@ impl<'a> Round<'a> {
         let attempt = hand.attempt.saturating_add(1).to_string();
         let written = properties::with_headers(&hand.properties, &[(headers::ATTEMPT, attempt)]);
         let (body, publisher) = (hand.body.clone(), self.pump.publisher.clone());
-        let retry = self.pump.names.retry_queue(&self.pump.queue, pause);
+        let queue = &self.pump.queue;
+        let retry = self.pump.names.retry_queue(queue, pause);
         self.moves.push(
             async move {
                 let moved = match (written, retry) {
-                    (Ok(properties), Some(retry)) => publisher.postpone(&retry, properties, body).await,
+                    (Ok(properties), Some(retry)) => publisher.postpone(queue, &retry, properties, body).await,
                     (Err(error), _) => Err(error),
                     (_, None) => Err(BusError::Unroutable("a retry queue".to_owned())),
                 };
