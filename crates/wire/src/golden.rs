@@ -1,5 +1,5 @@
-//! Bytes of the first release, kept in `testdata/`: they must decode to the same values forever. A file is never
-//! changed; a new field gets a new file.
+//! Bytes of the first release, kept in `testdata/`: they must decode to the same values forever, also with fields that a
+//! newer release adds. A file is never changed; a new field gets a new file, and samples only grow at their end.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -9,7 +9,11 @@ use domain::InboundBody;
 
 use crate::{Wire, decode, encode, samples};
 
-fn holds<T: Wire + PartialEq + Debug>(name: &str, expected: &T) {
+/// A field that no release has written yet: number 2000, a string.
+const NEWER: &[u8] = b"\x82\x7d\x05newer";
+
+/// Answers the value's kind, for the list of those that were looked at.
+fn holds<T: Wire + PartialEq + Debug>(name: &str, expected: &T) -> &'static str {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(format!("{name}.hex"));
     let written = std::fs::read_to_string(&path).unwrap_or_else(|error| {
         panic!("{}: {error}; a new file would hold\n{}", path.display(), hex::encode(encode(expected)))
@@ -17,6 +21,15 @@ fn holds<T: Wire + PartialEq + Debug>(name: &str, expected: &T) {
     let text: String = written.split_whitespace().collect();
     let bytes = hex::decode(text).unwrap();
     assert_eq!(&decode::<T>(&bytes).unwrap(), expected, "{name} no longer says what it said");
+    let newer = [&bytes, NEWER].concat();
+    assert_eq!(&decode::<T>(&newer).unwrap(), expected, "{name} with a newer field");
+    T::KIND
+}
+
+/// All of a list, numbered.
+fn all<T: Wire + PartialEq + Debug>(name: &str, expected: &[T]) -> &'static str {
+    expected.iter().enumerate().for_each(|(number, one)| _ = holds(&format!("{name}-{number}.1"), one));
+    T::KIND
 }
 
 #[test]
@@ -37,6 +50,32 @@ fn bytes_of_the_first_release_still_say_the_same() {
     holds("parked.1", &samples::parked());
     holds("bundle.1", &samples::bundle());
     holds("consent-entry.1", &samples::consent_entry());
+}
+
+#[test]
+fn every_kind_of_message_has_bytes_of_the_first_release() {
+    let inbound: Vec<_> = samples::inbound_bodies().into_iter().map(samples::inbound).collect();
+    let looked_at = [
+        all("inbound", &inbound),
+        all("content", &samples::contents()),
+        all("commanded", &samples::commands()),
+        all("desk-event", &samples::desk_events()),
+        holds("send-request.1", &samples::send_request()),
+        holds("permitted.1", &samples::permitted()),
+        holds("media-job.1", &samples::media_job()),
+        holds("capabilities.1", &samples::capabilities()),
+        holds("done.1", &samples::done()),
+        holds("consent-entry.1", &samples::consent_entry()),
+        holds("parked.1", &samples::parked()),
+        holds("conversation.1", &samples::conversation()),
+        holds("message.1", &samples::message()),
+        holds("contact.1", &samples::contact()),
+        holds("seat.1", &samples::seat()),
+        holds("refusal.1", &samples::refusal()),
+    ];
+    for kind in crate::KINDS {
+        assert!(looked_at.contains(kind), "{kind} has no bytes that must be readable forever");
+    }
 }
 
 #[test]

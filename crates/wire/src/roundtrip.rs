@@ -117,6 +117,30 @@ fn poison_is_an_error_that_quotes_nothing() {
     assert_eq!(error, DecodeError::Invalid("message"));
 }
 
+/// What a newer release may write anywhere: every number of the bytes changed, one at a time. A reader takes it or
+/// refuses it, and a refused one is parked; it never panics.
+#[test]
+fn no_changed_byte_makes_a_reader_panic() {
+    fn shaken<T: Wire>(value: &T) {
+        let bytes = encode(value);
+        for at in 0..bytes.len() {
+            for with in [0x00, 0x01, 0x63, 0x7f, 0xff] {
+                let mut changed = bytes.to_vec();
+                changed[at] = with;
+                let _ = decode::<T>(&changed);
+            }
+            let _ = decode::<T>(&bytes[..at]);
+        }
+    }
+    samples::inbound_bodies().into_iter().for_each(|body| shaken(&samples::inbound(body)));
+    samples::commands().iter().for_each(shaken);
+    samples::desk_events().iter().for_each(shaken);
+    shaken(&samples::permitted());
+    shaken(&samples::media_job());
+    shaken(&samples::done());
+    shaken(&samples::parked());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
