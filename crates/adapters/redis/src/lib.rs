@@ -7,7 +7,11 @@
 //! Read [`RedisStore`]. Each change is one script, so two replicas never see half of one. Keys carry ids and digests
 //! only: keys reach slow logs and traces, and an address is personal data.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use domain::{EventId, Thread, Timestamp};
@@ -62,9 +66,16 @@ const CLAIM: &str = "
 /// Redis. Cheap to clone; one connection, shared by all tasks, made again when it is lost.
 #[derive(Clone)]
 pub struct RedisStore {
-    connection: ConnectionManager,
+    client: Client,
+    connection: Arc<Mutex<Numbered>>,
     namespace: String,
     scripts: Arc<Scripts>,
+}
+
+/// A connection, and how many came before it.
+struct Numbered {
+    number: u64,
+    connection: ConnectionManager,
 }
 
 /// The scripts with their digests: Redis is sent a digest, and the text only when it does not know it.
@@ -94,14 +105,10 @@ impl RedisStore {
         let address = url.into_connection_info().map_err(unreadable)?;
         let address = address.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let client = Client::open(address).map_err(unreadable)?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE))
-            .set_number_of_retries(1)
-            .set_max_delay(Duration::from_millis(500));
-        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(|error| refused(&error))?;
+        let connection = connection(&client)?;
         let scripts = Scripts { note: Script::new(NOTE), take: Script::new(TAKE), claim: Script::new(CLAIM) };
-        Ok(Self { connection, namespace: namespace.into(), scripts: Arc::new(scripts) })
+        let connection = Arc::new(Mutex::new(Numbered { number: 0, connection }));
+        Ok(Self { client, connection, namespace: namespace.into(), scripts: Arc::new(scripts) })
     }
 
     /// Connects and returns when Redis has answered.
@@ -125,12 +132,31 @@ impl RedisStore {
     /// Runs a command. A connection that broke is noticed by the call after it, which did no wrong: that call is made
     /// again. All calls here may be made twice.
     async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        let mut connection = self.connection.clone();
+        let (number, mut connection) = self.current();
         match command.query_async(&mut connection).await {
             Err(error) if error.is_connection_dropped() => command.query_async(&mut connection).await,
             other => other,
         }
-        .map_err(|error| refused(&error))
+        .map_err(|error| self.failed(number, &error))
+    }
+
+    fn current(&self) -> (u64, ConnectionManager) {
+        let current = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        (current.number, current.connection.clone())
+    }
+
+    /// The client makes a connection anew that broke, but not one on which no answer comes: that is done here.
+    fn failed(&self, number: u64, error: &RedisError) -> StoreError {
+        if error.is_timeout()
+            && let Ok(connection) = connection(&self.client)
+        {
+            let mut current = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            if current.number == number {
+                tracing::warn!(%error, "Redis does not answer; connecting anew");
+                *current = Numbered { number: number + 1, connection };
+            }
+        }
+        refused(error)
     }
 
     /// Runs a script, as [`Self::command`] runs a command.
@@ -147,12 +173,12 @@ impl RedisStore {
         for argument in arguments {
             invocation.arg(argument);
         }
-        let mut connection = self.connection.clone();
+        let (number, mut connection) = self.current();
         match invocation.invoke_async(&mut connection).await {
             Err(error) if error.is_connection_dropped() => invocation.invoke_async(&mut connection).await,
             other => other,
         }
-        .map_err(|error| refused(&error))
+        .map_err(|error| self.failed(number, &error))
     }
 
     /// The organization stays readable, so that one tenant's keys can be found; the contact does not.
@@ -215,6 +241,16 @@ impl Leases for RedisStore {
             self.script(&self.scripts.claim, &[format!("{}lease:{name}", self.namespace)], &arguments).await?;
         Ok(claimed == 1)
     }
+}
+
+/// One that connects with its first call.
+fn connection(client: &Client) -> Result<ConnectionManager, StoreError> {
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE))
+        .set_number_of_retries(1)
+        .set_max_delay(Duration::from_millis(500));
+    ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(|error| refused(&error))
 }
 
 /// At least 1, since Redis refuses to keep something for no time.

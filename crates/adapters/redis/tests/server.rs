@@ -159,3 +159,30 @@ async fn a_store_that_is_away_says_so_and_comes_back() {
     store.note(&[(thread("a", 1), at(2))], Duration::from_secs(60)).await.unwrap();
     servers("kill");
 }
+
+/// A server from which nothing comes back on an open connection, as after a cable was pulled between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_went_silent_is_made_anew() {
+    let Some((_, namespace, url)) = store().await else { return };
+    let place = url.strip_prefix("redis://").unwrap().split('/').next().unwrap().to_owned();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let through = format!("redis://{}/0", listener.local_addr().unwrap());
+    let (silence, silent) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (place, mut silent) = (place.clone(), silent.clone());
+            silent.mark_unchanged();
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(&place).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    _ = silent.changed() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    let store = RedisStore::connect(&through, namespace).await.unwrap();
+    silence.send_replace(true);
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
+    store.check().await.unwrap();
+}
