@@ -138,7 +138,7 @@ async fn persist(shell: &Shell, items: &[Item], drain: &Drain, refusals: u32) ->
             }
             Err(Stop::Unavailable(reason)) => {
                 tracing::warn!(reason, waiting = items.len(), "a batch waits for the store");
-                Duration::from_secs(5)
+                Duration::from_secs(2)
             }
             Err(Stop::Refused(reason)) => {
                 refused += 1;

@@ -87,7 +87,7 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
         }
         if failures > 0 {
             tokio::select! {
-                () = tokio::time::sleep(pause(failures, Duration::from_millis(50), Duration::from_secs(5))) => {}
+                () = tokio::time::sleep(pause(failures, Duration::from_millis(50), Duration::from_secs(2))) => {}
                 () = drain.begun() => {}
             }
             continue;

@@ -75,7 +75,7 @@ async fn until_done(mut batch: Vec<Delivery>, drain: &Drain, handle: &dyn Handle
         tracing::warn!(cause = held.cause, waiting = held.batch.len(), "a batch waits for a dependency");
         batch = held.batch;
         tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(5)),
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(2)),
             () = drain.begun() => return,
         }
     }

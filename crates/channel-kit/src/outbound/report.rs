@@ -29,7 +29,7 @@ pub(super) async fn report(
     kit.env.metrics.took(metric::END_TO_END, &labels, waited);
     let batch: Vec<_> =
         events(kit, permitted, part, planned, outcome).iter().map(|event| kit.envelope(event)).collect();
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
     loop {
         match kit.env.bus.publish(batch.clone()).await {
             Ok(()) => return Some(Reported),

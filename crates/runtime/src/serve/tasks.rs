@@ -17,7 +17,7 @@ use crate::{
 /// The first pause before a restart.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause before a restart.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A task that ran for this long starts again with the first pause.
 const SETTLED: Duration = Duration::from_secs(60);
 
