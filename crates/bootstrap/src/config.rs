@@ -24,6 +24,9 @@ pub struct Config {
     pub channels: Vec<String>,
     /// The broker: `amqp://user:password@host:5672/vhost`; embedded when left out.
     pub amqp_url: Option<String>,
+    /// Whether this process declares exchanges and queues. Without, its broker user needs no right to, and an
+    /// administrator declares once by `afluente broker setup`.
+    pub amqp_declare: bool,
     /// The store: `postgres://user:password@host/database`; embedded when left out.
     pub postgres_url: Option<String>,
     /// Most connections to PostgreSQL.
@@ -51,6 +54,7 @@ impl Default for Config {
             replica: None,
             channels: ["whatsapp", "telegram", "webchat"].map(str::to_owned).to_vec(),
             amqp_url: None,
+            amqp_declare: true,
             postgres_url: None,
             postgres_connections: 10,
             redis_url: None,

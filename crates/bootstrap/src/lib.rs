@@ -12,7 +12,7 @@ use adapter_redis::RedisStore;
 use adapter_sql::{SqlStore, SqliteOptions, Synchronous};
 use ports::{
     Blobs, Buckets, Bus, Clock, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns,
-    Views, Windows,
+    Views, Windows, topology::Party,
 };
 use runtime::{
     Env,
@@ -20,8 +20,10 @@ use runtime::{
     clock::SystemClock,
     http::{Http, HttpPolicy},
     metrics::Metrics,
+    names::{label, metric},
 };
 
+pub use adapter_rabbitmq::Rights;
 pub use config::{Config, Invalid};
 
 /// Why the world could not be opened: one sentence for the operator.
@@ -103,7 +105,28 @@ fn rabbit(config: &Config, url: &str, app_id: &str) -> Result<RabbitConfig, Open
     let channels = config.channels.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(open_error)?;
     let mut rabbit = RabbitConfig::new(url, config.partitions, channels, app_id);
     rabbit.namespace.clone_from(&config.namespace);
+    rabbit.declare = config.amqp_declare;
     Ok(rabbit)
+}
+
+/// Declares the broker's map as the configured user, who must be an administrator's, and answers how that went.
+///
+/// # Errors
+/// [`OpenError`] in plain words.
+pub async fn declare_broker(config: &Config) -> Result<(), OpenError> {
+    let url = config.amqp_url.as_ref().ok_or_else(|| open_error("mesh.amqp_url: no broker is configured"))?;
+    adapter_rabbitmq::set_up(rabbit(config, url, "setup")?).await.map_err(open_error)
+}
+
+/// What each service's broker user may do: the service's name, and the three expressions.
+///
+/// # Errors
+/// [`OpenError`] when a channel's name is none.
+pub fn broker_rights(config: &Config) -> Result<Vec<(String, Rights)>, OpenError> {
+    let channels: Vec<_> =
+        config.channels.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(open_error)?;
+    let parties = Party::all(&channels).into_iter();
+    Ok(parties.map(|party| (party.to_string(), adapter_rabbitmq::rights(&party, &config.namespace))).collect())
 }
 
 /// An open world. Dropping it lets go of the data folder and the connections.
@@ -132,7 +155,12 @@ pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World
     let (stores, bus, blobs, mut buckets, embedded) = if let Some(amqp) = &config.amqp_url {
         let url = config.postgres_url.as_deref().unwrap_or_default();
         let store = patiently("PostgreSQL", || SqlStore::postgres(url, config.postgres_connections)).await?;
-        let bus = RabbitBus::open(rabbit(config, amqp, app)?).map_err(open_error)?;
+        let mut rabbit = rabbit(config, amqp, app)?;
+        let revivals = metrics.clone();
+        rabbit.revived = Arc::new(move |topic| {
+            revivals.count(metric::CONSUMER_REVIVED, &[(label::DESTINATION, &topic.destination())], 1);
+        });
+        let bus = RabbitBus::open(rabbit).map_err(open_error)?;
         let blobs =
             FileBlobs::open(&config.data.join("blobs")).map_err(|problem| unwritable(&config.data, &problem))?;
         let bus: Arc<dyn Bus> = Arc::new(bus);

@@ -137,6 +137,8 @@ metrics! {
     MESSAGING_SENT = "messaging_client_sent_messages_total", Shape::Counter, [DESTINATION, ERROR];
     /// Messages delivered to us.
     MESSAGING_CONSUMED = "messaging_client_consumed_messages_total", Shape::Counter, [DESTINATION, ERROR];
+    /// Consumers that had gone silent and were made anew.
+    CONSUMER_REVIVED = "messaging_client_consumers_revived_total", Shape::Counter, [DESTINATION];
     /// Time of one HTTP request to us.
     HTTP_SERVER = "http_server_request_duration_seconds", Shape::Histogram(CALL_SECONDS), [METHOD, ROUTE, STATUS, ERROR];
     /// Time of one HTTP request of ours.

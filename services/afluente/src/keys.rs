@@ -7,6 +7,8 @@ use rand::Rng as _;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 
+use crate::exit::{Problem, say};
+
 /// The keys.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +57,21 @@ impl Keys {
             Err(problem) => Err(problem),
         }
     }
+}
+
+/// Prints fresh keys as the configuration's `[keys]`.
+///
+/// # Errors
+/// See [`Keys::generate`].
+pub(crate) fn print() -> Result<(), Problem> {
+    let keys = Keys::generate()?;
+    say("[keys]");
+    if let Some(seed) = keys.permit_seed {
+        say(format_args!("permit_seed = \"{seed}\""));
+    }
+    say(format_args!("permit_public = \"{}\"", keys.permit_public));
+    say(format_args!("media = \"{}\"", keys.media));
+    Ok(())
 }
 
 /// Writes a file that only its owner can read.

@@ -95,6 +95,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print fresh keys for a mesh, as a section of the configuration file.
+    Keys,
+    /// The map on the broker, and the rights of each service there.
+    #[command(subcommand)]
+    Broker(admin::broker::Command),
     /// Messages that could not go on.
     #[command(subcommand)]
     Parked(admin::parked::Command),
@@ -126,6 +131,8 @@ fn main() -> ExitCode {
             Command::Account(command) => admin::account::run(command).await,
             Command::User(command) => admin::user::run(command).await,
             Command::Audit { place, json } => admin::audit::run(&place, json).await,
+            Command::Keys => keys::print(),
+            Command::Broker(command) => admin::broker::run(command).await,
             Command::Parked(command) => admin::parked::run(command).await,
         }
     });

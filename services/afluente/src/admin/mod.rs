@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod audit;
+pub(crate) mod broker;
 pub(crate) mod parked;
 pub(crate) mod user;
 
