@@ -2,8 +2,9 @@
 PORT ?= 8080
 DATA ?= ./data
 PROFILE ?= quick
+CHAOS_SECONDS ?= 1200
 
-.PHONY: run test web build fmt lint bench servers clean-data help
+.PHONY: run mesh test chaos web fmt lint bench help
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -13,6 +14,18 @@ run: ## Install what is missing, build, and serve a demo company on 127.0.0.1:PO
 	@scripts/web.sh build
 	@cargo build --profile $(PROFILE) -p afluente
 	@exec target/$(PROFILE)/afluente dev --port $(PORT) --data $(DATA)
+
+mesh: ## Serve the mesh as it is deployed: two processes of each service on private servers, until Ctrl-C
+	@scripts/install.sh all
+	@scripts/web.sh build
+	@cargo build --profile $(PROFILE) -p afluente -p afluente-chaos
+	@exec target/$(PROFILE)/afluente-chaos serve
+
+chaos: ## Harm that mesh under load for CHAOS_SECONDS, and judge what came through; CHAOS_SEED= repeats a schedule
+	@scripts/install.sh all
+	@scripts/web.sh build
+	@cargo build --profile $(PROFILE) -p afluente -p afluente-chaos
+	@exec target/$(PROFILE)/afluente-chaos run --seconds $(CHAOS_SECONDS) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 test: ## Everything: units, conformance on embedded and real servers, scenarios, browsers
 	@scripts/install.sh all

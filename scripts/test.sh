@@ -30,5 +30,9 @@ export AFLUENTE_TEST_AMQP AFLUENTE_TEST_POSTGRES AFLUENTE_TEST_REDIS AFLUENTE_TE
 echo "== Rust, on embedded and on real servers"
 cargo test --workspace --no-fail-fast
 
+echo "== chaos, the short form"
+cargo build --quiet -p afluente -p afluente-chaos
+target/debug/afluente-chaos run --seconds 60
+
 echo "== browsers"
 scripts/browser.sh

@@ -52,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // Tests and tools, nothing that runs in production.
     ("architecture", &[]),
+    ("chaos", &[]),
     ("load", &["domain", "ports", "adapter-embedded", "adapter-rabbitmq"]),
 ];
 

@@ -1,0 +1,110 @@
+//! What was sent, accepted and heard, with times: the measure of everything else.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// One message of the load, by its words, which are unique: `<customer> <way> <number>`.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// The first try.
+    pub(crate) begun: Instant,
+    /// When it was answered that it is taken.
+    pub(crate) accepted: Option<Instant>,
+    /// When the desk showed it; for a reply, when it showed its end.
+    pub(crate) heard: Option<Instant>,
+    /// What the desk called a reply's end.
+    pub(crate) state: String,
+    /// Why it failed or was parked.
+    pub(crate) code: String,
+}
+
+/// Which way a message goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    /// From the customer.
+    In,
+    /// From the desk.
+    Out,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    entries: Mutex<BTreeMap<(Way, String), Entry>>,
+    counts: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Ledger {
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<(Way, String), Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It is tried for the first time.
+    pub(crate) fn begin(&self, way: Way, words: &str) {
+        let entry =
+            Entry { begun: Instant::now(), accepted: None, heard: None, state: String::new(), code: String::new() };
+        self.entries().insert((way, words.to_owned()), entry);
+    }
+
+    /// Somebody answered for it.
+    pub(crate) fn accepted(&self, way: Way, words: &str) {
+        if let Some(entry) = self.entries().get_mut(&(way, words.to_owned())) {
+            entry.accepted.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// It was refused for good, and is nobody's any more.
+    pub(crate) fn refused(&self, way: Way, words: &str) {
+        self.entries().remove(&(way, words.to_owned()));
+    }
+
+    /// The desk shows it; a reply with its state. Only the end of a reply counts as heard.
+    pub(crate) fn heard(&self, way: Way, words: &str, state: &str, code: &str) {
+        let ended = way == Way::In || matches!(state, "delivered" | "read" | "failed" | "parked");
+        if let Some(entry) = self.entries().get_mut(&(way, words.to_owned())) {
+            state.clone_into(&mut entry.state);
+            code.clone_into(&mut entry.code);
+            if ended {
+                entry.heard.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+
+    /// Counts something that happened.
+    pub(crate) fn count(&self, what: &'static str) {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;
+    }
+
+    /// What was counted.
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All entries of one way.
+    pub(crate) fn of(&self, way: Way) -> BTreeMap<String, Entry> {
+        let entries = self.entries();
+        entries
+            .iter()
+            .filter(|((found, _), _)| *found == way)
+            .map(|((_, words), one)| (words.clone(), one.clone()))
+            .collect()
+    }
+
+    /// How many that were begun before `until` are not yet accepted and heard.
+    pub(crate) fn open(&self, until: Instant) -> usize {
+        let is_open = |one: &&Entry| one.begun < until && (one.heard.is_none() || one.accepted.is_none());
+        self.entries().values().filter(is_open).count()
+    }
+
+    /// The longest that a message of one way, begun in this time, was not heard after `mended`: what a person at the
+    /// desk, or a customer, waited for nothing. None when there was none.
+    pub(crate) fn longest(&self, way: Way, from: Instant, until: Instant, mended: Instant) -> Option<Duration> {
+        let now = Instant::now();
+        let entries = self.entries();
+        let some = entries.iter().filter(|((found, _), one)| *found == way && one.begun >= from && one.begun < until);
+        some.map(|(_, one)| one.heard.unwrap_or(now).saturating_duration_since(one.begun.max(mended))).max()
+    }
+}

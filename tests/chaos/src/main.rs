@@ -1,0 +1,83 @@
+//! The mesh as it is deployed, on one machine: each service a process, in two replicas, on private servers, with one
+//! broker user each. `make mesh` serves it for a person; `make chaos` puts load on it, does it harm by a seeded schedule,
+//! and judges what came through.
+//!
+//! It is not a test of speed, and it does not look inside: it speaks to the mesh as providers and agents do, and
+//! believes only the simulated provider's log and the desk. Read `mesh.rs` for the deployment, `faults.rs` for the harm,
+//! `judge.rs` for the verdict.
+#![expect(clippy::disallowed_methods, reason = "it measures real time and speaks HTTP from outside of the mesh")]
+
+mod faults;
+mod judge;
+mod ledger;
+mod load;
+mod mesh;
+mod process;
+mod relay;
+mod serve;
+mod servers;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Cli {
+    /// The binary under test; beside this one when left out.
+    #[arg(long, global = true)]
+    binary: Option<PathBuf>,
+    /// Where data, logs and servers go; a temporary folder when left out. Kept when given.
+    #[arg(long, global = true)]
+    folder: Option<PathBuf>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Serve the mesh until Ctrl-C.
+    Serve,
+    /// Load, harm, verdict.
+    Run {
+        /// How long the harm goes on. Each kind of harm is done once, however short this is.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Repeats a schedule; random when left out.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Only these kinds of harm, by their printed name.
+        #[arg(long)]
+        only: Vec<String>,
+        /// Customers who write.
+        #[arg(long, default_value_t = 16)]
+        customers: u32,
+    },
+}
+
+#[tokio::main]
+#[expect(clippy::print_stderr, reason = "a command line tool")]
+async fn main() -> ExitCode {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let cli = Cli::parse();
+    let place = mesh::Place { binary: cli.binary, folder: cli.folder };
+    let done = match cli.what {
+        What::Serve => serve::serve(place).await.map(|()| true),
+        What::Run { seconds, seed, only, customers } => {
+            let plan = faults::Plan {
+                span: Duration::from_secs(seconds),
+                seed: seed.unwrap_or_else(rand::random),
+                only,
+                customers,
+            };
+            judge::run(place, plan).await
+        }
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("{problem:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
