@@ -58,14 +58,14 @@ pub(crate) async fn unaccounted_out(
         );
         sql
     };
-    let counted = store.read_statement(lost("SELECT COUNT(*) AS total").into_statement(store.backend())).await?;
+    let counted = store.read_slowly(lost("SELECT COUNT(*) AS total").into_statement(store.backend())).await?;
     let count = counted.first().map_or(Ok(0), |row| row.number("total"))?;
     if count == 0 {
         return Ok(Unaccounted::default());
     }
     let mut named = lost("SELECT m.id");
     named.push(" ORDER BY m.at, m.id LIMIT ").bind(i64::from(Unaccounted::NAMED));
-    let rows = store.read_statement(named.into_statement(store.backend())).await?;
+    let rows = store.read_slowly(named.into_statement(store.backend())).await?;
     Ok(Unaccounted { count, messages: rows.iter().map(|row| row.parsed("id")).collect::<Result<_, _>>()? })
 }
 
@@ -97,7 +97,7 @@ impl Audit<'_> {
 
     async fn one(&self, select: &str, column: &str, condition: &str, rest: &str) -> Result<u64, StoreError> {
         let sql = self.sql(select, column, condition, rest);
-        let rows = self.store.read_statement(sql.into_statement(self.store.backend())).await?;
+        let rows = self.store.read_slowly(sql.into_statement(self.store.backend())).await?;
         rows.first().map_or(Ok(0), |row| row.number("total"))
     }
 
@@ -154,7 +154,7 @@ impl Audit<'_> {
         let select = format!("SELECT {column} AS name, COUNT(*) AS total FROM {table}");
         let rest = format!("GROUP BY {column} ORDER BY {column}");
         let sql = self.sql(&select, "organization", condition, &rest);
-        let rows = self.store.read_statement(sql.into_statement(self.store.backend())).await?;
+        let rows = self.store.read_slowly(sql.into_statement(self.store.backend())).await?;
         rows.iter().map(|row| Ok((row.text("name")?, row.number("total")?))).collect()
     }
 }

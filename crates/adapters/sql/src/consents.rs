@@ -9,7 +9,7 @@ use ports::{Consents, StoreError};
 use crate::{
     SqlStore, rows,
     rows::thread_key,
-    statement::{Row, Table, failure, insert_rows, printed, text},
+    statement::{Row, Table, printed, text},
 };
 
 const CONSENTS: Table = Table {
@@ -65,9 +65,7 @@ impl Consents for SqlStore {
                 ]
             })
             .collect();
-        let writing = self.begin().await?;
-        insert_rows(writing.connection(), CONSENTS, "ON CONFLICT (cause) DO NOTHING", values).await.map_err(failure)?;
-        writing.commit().await.map_err(failure)
+        self.insert(CONSENTS, "ON CONFLICT (cause) DO NOTHING", values).await
     }
 
     async fn last(&self, threads: &[Thread]) -> Result<Vec<Option<ConsentEntry>>, StoreError> {

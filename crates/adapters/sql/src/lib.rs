@@ -19,6 +19,7 @@ mod migrate;
 mod nodelay;
 mod open;
 mod parking;
+mod patience;
 mod private;
 mod recordset;
 mod rows;

@@ -20,31 +20,34 @@ impl Mailboxes for SqlStore {
         body: &str,
         at: Timestamp,
     ) -> Result<u64, StoreError> {
-        let writing = self.begin().await?;
-        let on = writing.connection();
-        let mailbox = || vec![printed(account), text(address.as_str())];
-        // The mailbox's row is the lock: whoever puts into the same mailbox waits here, so places stay dense.
-        let next = "INSERT INTO mailboxes (account, address, last_sequence) VALUES ($1, $2, 1)
-                    ON CONFLICT (account, address) DO UPDATE SET last_sequence = mailboxes.last_sequence + 1
-                    RETURNING last_sequence";
-        let row = on.query_one_raw(statement(on, next, mailbox())).await.map_err(failure)?;
-        let place: u64 = match row {
-            Some(row) => Row(row).number("last_sequence")?,
-            None => return Err(StoreError::Refused("a mailbox gave no place".to_owned())),
-        };
-        let mut key = mailbox();
-        key.push(text(id));
-        let known = "SELECT sequence FROM mailbox_items WHERE account = $1 AND address = $2 AND id = $3";
-        if let Some(row) = on.query_one_raw(statement(on, known, key.clone())).await.map_err(failure)? {
-            // Dropping the transaction gives the place back.
-            return Row(row).number("sequence");
-        }
-        key.extend([text(body), at.millis().into(), number(place)]);
-        let put =
-            "INSERT INTO mailbox_items (account, address, id, body, at, sequence) VALUES ($1, $2, $3, $4, $5, $6)";
-        on.execute_raw(statement(on, put, key)).await.map_err(failure)?;
-        writing.commit().await.map_err(failure)?;
-        Ok(place)
+        self.in_time(async {
+            let writing = self.begin().await?;
+            let on = writing.connection();
+            let mailbox = || vec![printed(account), text(address.as_str())];
+            // The mailbox's row is the lock: whoever puts into the same mailbox waits here, so places stay dense.
+            let next = "INSERT INTO mailboxes (account, address, last_sequence) VALUES ($1, $2, 1)
+                        ON CONFLICT (account, address) DO UPDATE SET last_sequence = mailboxes.last_sequence + 1
+                        RETURNING last_sequence";
+            let row = on.query_one_raw(statement(on, next, mailbox())).await.map_err(failure)?;
+            let place: u64 = match row {
+                Some(row) => Row(row).number("last_sequence")?,
+                None => return Err(StoreError::Refused("a mailbox gave no place".to_owned())),
+            };
+            let mut key = mailbox();
+            key.push(text(id));
+            let known = "SELECT sequence FROM mailbox_items WHERE account = $1 AND address = $2 AND id = $3";
+            if let Some(row) = on.query_one_raw(statement(on, known, key.clone())).await.map_err(failure)? {
+                // Dropping the transaction gives the place back.
+                return Row(row).number("sequence");
+            }
+            key.extend([text(body), at.millis().into(), number(place)]);
+            let put =
+                "INSERT INTO mailbox_items (account, address, id, body, at, sequence) VALUES ($1, $2, $3, $4, $5, $6)";
+            on.execute_raw(statement(on, put, key)).await.map_err(failure)?;
+            writing.commit().await.map_err(failure)?;
+            Ok(place)
+        })
+        .await
     }
 
     async fn since(

@@ -21,8 +21,9 @@ use crate::{
     gate::{Gate, immediate},
     migrate::migrate,
     nodelay::Relay,
+    patience::Patience,
     private::{hide, private_file, private_folder},
-    statement::{Row, failure, statement},
+    statement::{Row, Table, failure, insert_rows, statement},
 };
 
 /// Why a store could not be opened; each says plainly what to do.
@@ -119,6 +120,8 @@ struct Inner {
     gate: Option<Gate>,
     /// The way to PostgreSQL, as long as the connections last.
     _relay: Option<Relay>,
+    /// A file answers, or says why not; a server may go silent.
+    patience: Option<Patience>,
 }
 
 /// A transaction that may write. Dropped without [`Writing::commit`], it is rolled back.
@@ -158,7 +161,8 @@ impl SqlStore {
         let writer = connect_sqlite(path, &options, false).await?;
         migrate(&writer).await?;
         let readers = connect_sqlite(path, &options, true).await?;
-        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: Some(Gate::default()), _relay: None }) })
+        let (gate, patience) = (Some(Gate::default()), None);
+        Ok(Self { inner: Arc::new(Inner { writer, readers, gate, _relay: None, patience }) })
     }
 
     /// Connects to PostgreSQL at `url` with at most `max_connections` and brings it to this binary's version.
@@ -172,15 +176,17 @@ impl SqlStore {
             .map_err(|_| OpenError::Refused("the store's address is not a postgres:// address".to_owned()))?;
         let relay = Relay::start(&parsed).await.map_err(|error| unreachable(&error))?;
         let socket = relay.as_ref().map(|relay| relay.socket.clone());
+        let patience = Patience::default();
+        let guard = patience.clone();
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(max_connections.max(2))
             .min_connections(1)
             .connect_timeout(Duration::from_secs(10))
             .acquire_timeout(Duration::from_secs(10))
-            .test_before_acquire_if_idle_for(Duration::from_secs(20))
             .sqlx_logging(false)
             .record_stmt_in_spans(false)
+            .map_sqlx_postgres_pool_opts(move |pool| guard.guard(pool))
             .map_sqlx_postgres_opts(move |options| {
                 let options = options.statement_cache_capacity(STATEMENTS).application_name("afluente");
                 match &socket {
@@ -190,8 +196,19 @@ impl SqlStore {
             });
         let connection = Database::connect(options).await.map_err(|error| unreachable(&error))?;
         migrate(&connection).await?;
-        let (writer, readers) = (connection.clone(), connection);
-        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: None, _relay: relay }) })
+        let (writer, readers, patience) = (connection.clone(), connection, Some(patience));
+        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: None, _relay: relay, patience }) })
+    }
+
+    /// Does work on the store, and gives it up when a server does not answer in time.
+    pub(crate) async fn in_time<T, E: From<StoreError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match &self.inner.patience {
+            Some(patience) => patience.with(work).await,
+            None => work.await,
+        }
     }
 
     /// Whether it answers; for readiness.
@@ -240,8 +257,21 @@ impl SqlStore {
         let statement = statement(writer, text, values);
         match &self.inner.gate {
             Some(gate) => gate.write(writer, statement).await,
-            None => writer.execute_raw(statement).await.map(|done| done.rows_affected()).map_err(failure),
+            None => self
+                .in_time(async { writer.execute_raw(statement).await.map_err(failure) })
+                .await
+                .map(|done| done.rows_affected()),
         }
+    }
+
+    /// Inserts rows in one transaction; see [`insert_rows`].
+    pub(crate) async fn insert(&self, table: Table, tail: &str, values: Vec<Value>) -> Result<(), StoreError> {
+        self.in_time(async {
+            let writing = self.begin().await?;
+            insert_rows(writing.connection(), table, tail, values).await.map_err(failure)?;
+            writing.commit().await.map_err(failure)
+        })
+        .await
     }
 
     pub(crate) async fn read(&self, text: &str, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
@@ -249,13 +279,19 @@ impl SqlStore {
     }
 
     pub(crate) async fn read_statement(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.in_time(self.read_slowly(statement)).await
+    }
+
+    /// A read that may take long, such as a count over everything.
+    pub(crate) async fn read_slowly(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         let rows = self.inner.readers.query_all_raw(statement).await.map_err(failure)?;
         Ok(rows.into_iter().map(Row).collect())
     }
 
     pub(crate) async fn read_one(&self, text: &str, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
         let readers = &self.inner.readers;
-        let row = readers.query_one_raw(statement(readers, text, values)).await.map_err(failure)?;
+        let statement = statement(readers, text, values);
+        let row = self.in_time(async { readers.query_one_raw(statement).await.map_err(failure) }).await?;
         Ok(row.map(Row))
     }
 
@@ -265,7 +301,8 @@ impl SqlStore {
         fixed: &[Value],
         keys: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>, StoreError> {
-        let rows = crate::statement::select_in(&self.inner.readers, text, fixed, keys).await.map_err(failure)?;
+        let reading = crate::statement::select_in(&self.inner.readers, text, fixed, keys);
+        let rows = self.in_time(async { reading.await.map_err(failure) }).await?;
         Ok(rows.into_iter().map(Row).collect())
     }
 }

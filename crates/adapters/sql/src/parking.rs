@@ -9,9 +9,7 @@ use sea_orm::Value;
 
 use crate::{
     SqlStore,
-    statement::{
-        Row, Sql, Table, execute_in, failure, insert_rows, json, optional_printed, optional_text, printed, text,
-    },
+    statement::{Row, Sql, Table, execute_in, failure, json, optional_printed, optional_text, printed, text},
 };
 
 pub(crate) const PARKED: Table = Table {
@@ -87,9 +85,7 @@ impl Parking for SqlStore {
             return Ok(());
         }
         let values = values(parked)?;
-        let writing = self.begin().await?;
-        insert_rows(writing.connection(), PARKED, AGAIN, values).await.map_err(failure)?;
-        writing.commit().await.map_err(failure)
+        self.insert(PARKED, AGAIN, values).await
     }
 
     async fn list(&self, organization: Option<OrganizationId>, limit: u32) -> Result<Vec<Parked>, StoreError> {

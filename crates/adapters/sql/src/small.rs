@@ -9,7 +9,7 @@ use ports::{Cursors, Leases, SignIn, SignIns, StoreError, Windows};
 use crate::{
     SqlStore,
     rows::thread_key,
-    statement::{Table, failure, insert_rows, printed, text},
+    statement::{Table, printed, text},
 };
 
 #[async_trait]
@@ -59,12 +59,10 @@ impl Windows for SqlStore {
             .into_iter()
             .flat_map(|(thread, at)| [thread.into(), at.millis().into(), (at + keep).millis().into()])
             .collect();
-        let writing = self.begin().await?;
         let forward =
             "ON CONFLICT (thread) DO UPDATE SET wrote_at = excluded.wrote_at, expires_at = excluded.expires_at
                        WHERE windows.wrote_at < excluded.wrote_at";
-        insert_rows(writing.connection(), WINDOWS, forward, values).await.map_err(failure)?;
-        writing.commit().await.map_err(failure)
+        self.insert(WINDOWS, forward, values).await
     }
 
     async fn last(&self, threads: &[Thread]) -> Result<Vec<Option<Timestamp>>, StoreError> {

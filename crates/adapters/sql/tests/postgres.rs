@@ -69,3 +69,49 @@ async fn a_server_that_is_not_there_is_named() {
     let opened = SqlStore::postgres("postgres://nobody@127.0.0.1:1/none", 2).await;
     assert!(matches!(opened, Err(OpenError::Unreachable(_))), "{opened:?}");
 }
+
+/// A cable to the server that goes silent: what is on its way vanishes, and nobody hangs up.
+async fn cable(to: String) -> (std::net::SocketAddr, tokio::sync::watch::Sender<bool>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (silence, silent) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (to, mut silent) = (to.clone(), silent.clone());
+            silent.mark_unchanged();
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(&to).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    _ = silent.changed() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    (address, silence)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_silent_is_given_up_and_reached_again() {
+    let Some(url) = fresh_url().await else { return };
+    let (_, place) = url.rsplit_once('@').unwrap();
+    let (server, database) = place.split_once('/').unwrap();
+    let (address, silence) = cable(server.to_owned()).await;
+    let (user, _) = url.rsplit_once('@').unwrap();
+    let store = SqlStore::postgres(&format!("{user}@{address}/{database}"), 3).await.unwrap();
+    // All three connections are open.
+    let (one, two, three) = tokio::join!(store.begin(), store.begin(), store.begin());
+    drop((one.unwrap(), two.unwrap(), three.unwrap()));
+    store.check().await.unwrap();
+    silence.send_replace(true);
+    assert!(matches!(store.check().await, Err(ports::StoreError::Unavailable(_))));
+    // Each silent one is given up in its turn, and none is left.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    loop {
+        let answers = tokio::join!(store.check(), store.check(), store.check());
+        if answers == (Ok(()), Ok(()), Ok(())) {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{answers:?}");
+    }
+}

@@ -19,23 +19,23 @@ use crate::{
 #[async_trait]
 impl Journal for SqlStore {
     async fn load(&self, lookup: &Lookup) -> Result<Snapshot, StoreError> {
-        load::load(self, lookup).await
+        self.in_time(load::load(self, lookup)).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Vec<DeskEvent>, CommitError> {
-        commit::commit(self, commit).await
+        self.in_time(commit::commit(self, commit)).await
     }
 
     async fn outbox(&self, partitions: &[Partition], limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        outbox::read(self, partitions, limit).await
+        self.in_time(outbox::read(self, partitions, limit)).await
     }
 
     async fn relayed(&self, sequences: &[i64]) -> Result<(), StoreError> {
-        outbox::forget(self, sequences).await
+        self.in_time(outbox::forget(self, sequences)).await
     }
 
     async fn due(&self, partitions: &[Partition], now: Timestamp, limit: u32) -> Result<Vec<DueTimer>, StoreError> {
-        outbox::due(self, partitions, now, limit).await
+        self.in_time(outbox::due(self, partitions, now, limit)).await
     }
 
     async fn lease(
@@ -45,7 +45,7 @@ impl Journal for SqlStore {
         now: Timestamp,
         ttl_millis: u32,
     ) -> Result<Vec<Partition>, StoreError> {
-        outbox::lease(self, wanted, owner, now, ttl_millis).await
+        self.in_time(outbox::lease(self, wanted, owner, now, ttl_millis)).await
     }
 
     async fn waiting(

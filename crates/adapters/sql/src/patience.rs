@@ -1,0 +1,61 @@
+//! A PostgreSQL that goes silent: its connections stay open and nothing comes back, for a quarter of an hour until the
+//! system gives them up. Work is given up sooner here, and the connection that it ran on with it.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ports::StoreError;
+use sea_orm::sqlx::{Connection as _, PgConnection, Postgres, pool::PoolOptions};
+use tokio::time::Instant;
+
+/// How long a statement or a transaction may take before it is given up; tried again, it does no harm.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long a connection may take to show that it is alive.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+/// For how long after work was given up each connection must show that it is alive before it is used and before it goes
+/// back to the pool: the others may be silent too.
+const DOUBTS: Duration = Duration::from_secs(60);
+/// A connection that was idle for so long must show it in any case: it may have been cut meanwhile.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// When work was last given up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Patience(Arc<Mutex<Option<Instant>>>);
+
+impl Patience {
+    /// Does the work, or says after [`ANSWER`] that the store is away.
+    pub(crate) async fn with<T, E: From<StoreError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let mut work = std::pin::pin!(work);
+        if let Ok(done) = tokio::time::timeout(ANSWER, &mut work).await {
+            return done;
+        }
+        // Before the work is dropped, since its connection goes back to the pool then.
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Err(E::from(StoreError::Unavailable(format!("the database did not answer within {ANSWER:?}"))))
+    }
+
+    /// The pool's settings, so that no silent connection is taken out of it or put back. The pool asks for a sign of life
+    /// too, and would wait for it for ever.
+    pub(crate) fn guard(&self, pool: PoolOptions<Postgres>) -> PoolOptions<Postgres> {
+        let (before, after) = (self.clone(), self.clone());
+        pool.test_before_acquire(false)
+            .before_acquire(move |connection, known| {
+                let doubts = before.has_doubts() || known.idle_for >= IDLE;
+                Box::pin(async move { Ok(!doubts || is_alive(connection).await) })
+            })
+            .after_release(move |connection, _| {
+                let doubts = after.has_doubts();
+                Box::pin(async move { Ok(!doubts || is_alive(connection).await) })
+            })
+    }
+
+    fn has_doubts(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() < DOUBTS)
+    }
+}
+
+async fn is_alive(connection: &mut PgConnection) -> bool {
+    tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await.is_ok_and(|answer| answer.is_ok())
+}
