@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use domain::{
-    AccountId, Contact, ContactId, Conversation, ConversationId, DeskEvent, EventId, HeldReceipt, Message, MessageId,
-    OrganizationId, Parked, Partition, Seat, Thread, Timestamp, UserId,
+    AccountId, Contact, ContactId, Content, Conversation, ConversationId, DeskEvent, EventId, HeldReceipt, Message,
+    MessageId, OrganizationId, Parked, Partition, Seat, Thread, Timestamp, UserId,
 };
 
 use crate::{StoreError, bus::Envelope};
@@ -179,6 +179,21 @@ pub struct DueTimer {
     pub due_at: Timestamp,
 }
 
+/// Something that a contact wrote, as it was committed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// Who, on which account.
+    pub thread: Thread,
+    /// The event that brought it.
+    pub cause: EventId,
+    /// The words.
+    pub content: Content,
+    /// The provider's id of it.
+    pub provider_id: Option<String>,
+    /// When they wrote it.
+    pub at: Timestamp,
+}
+
 /// Why a commit was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
@@ -253,6 +268,14 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the store is away.
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError>;
+
+    /// What these contacts wrote, in the order in which it came within a conversation: from the first message on that
+    /// was written at the given time or later, whatever the provider says of the time of those behind it. Sees every
+    /// commit that stood when it was asked: never answered by a copy that lags.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn said(&self, since: &[(Thread, Timestamp)]) -> Result<Vec<Said>, StoreError>;
 
     /// Forgets what need not be kept: desk events and held receipts older than `events_before`, and windows and
     /// sign-ins that have expired by `now`; and what is 30 days old by `now`: marks of events that were carried out, and

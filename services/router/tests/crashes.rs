@@ -82,6 +82,10 @@ impl Journal for Scripted {
         self.inner.contact(organization, id).await
     }
 
+    async fn said(&self, since: &[(domain::Thread, Timestamp)]) -> Result<Vec<ports::journal::Said>, StoreError> {
+        self.inner.said(since).await
+    }
+
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         self.inner.sweep(events_before, now).await
     }

@@ -20,9 +20,6 @@ pub struct Config {
     pub permit_for: Duration,
     /// How long a window is remembered. More than the longest time that any channel's rule looks back.
     pub keep_windows: Duration,
-    /// How long a send waits for the contact's last words to be read, when the router has seen them and this service
-    /// has not: they might be an opt-out.
-    pub catch_up: Duration,
 }
 
 impl Config {
@@ -35,7 +32,6 @@ impl Config {
             batch: 256,
             permit_for: Duration::from_secs(20 * 60),
             keep_windows: sessions::HUMAN_AGENT + Duration::from_secs(3600),
-            catch_up: Duration::from_secs(1),
         }
     }
 }

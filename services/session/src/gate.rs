@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use domain::{Class, ConsentEntry, Permit, Refusal, SendRequest, Thread, Timestamp, error::codes};
+use domain::{Channel, Class, ConsentEntry, Permit, Refusal, SendRequest, Thread, Timestamp, error::codes};
 use ports::{
     StoreError,
     apis::{GateApi, Verdict},
@@ -12,13 +12,14 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use runtime::Env;
 use sessions::{Standing, decide, policy_of};
 
-use crate::Config;
+use crate::{
+    Config,
+    words::{self, Told, What},
+};
 
-/// How fresh the router's evidence must be to wait for the words behind it. Older evidence that the window store does
-/// not have means that the store was emptied, and it heals at once.
-const FRESH: Duration = Duration::from_secs(60);
-/// How often it looks while it waits.
-const LOOK: Duration = Duration::from_millis(20);
+/// How far behind a contact's last word one may stand that was not read yet: two channel replicas that publish at the
+/// same moment may leave the router's queue and ours in different orders.
+const SWAPPED: Duration = Duration::from_secs(60);
 
 /// A signing key that is none. Never quotes it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +33,6 @@ pub struct SessionGate {
     key: Arc<Ed25519KeyPair>,
     permit_for: Duration,
     keep: Duration,
-    catch_up: Duration,
 }
 
 /// What is known about the contacts of a batch.
@@ -53,8 +53,7 @@ impl SessionGate {
             _ => Ed25519KeyPair::from_pkcs8_maybe_unchecked(&bytes),
         };
         let key = Arc::new(key.map_err(|_| InvalidKey)?);
-        let (permit_for, keep, catch_up) = (config.permit_for, config.keep_windows, config.catch_up);
-        Ok(Self { env, key, permit_for, keep, catch_up })
+        Ok(Self { env, key, permit_for: config.permit_for, keep: config.keep_windows })
     }
 
     /// The public half of the key: channels verify permits with it.
@@ -62,44 +61,55 @@ impl SessionGate {
         self.key.public_key().as_ref().to_vec()
     }
 
-    /// Reads windows and consent for these requests: two round trips, whatever their number.
+    /// What is known about the contacts of these requests, with every word that was committed before they were written.
     ///
-    /// The router's evidence may be newer than our window: then either the contact's last words are still on their
-    /// way to us, and might be an opt-out, or the window store was emptied. Fresh evidence is waited for, for a
-    /// bounded time; then it is only decided by, and never written: whoever finds a window relies on it that the words
-    /// behind it were read. Old evidence is written, so the store heals.
+    /// The inbound pump reads what contacts write from a queue of its own, and a request may be quicker than a STOP in
+    /// it. So the gate does not rely on how far the pump is: what the pump may not have read is read here, in the
+    /// router's store, where it stood before the request was written. An emptied window store is the same case, and
+    /// heals on the way.
     pub(crate) async fn known(&self, requests: &[&SendRequest]) -> Result<Known, StoreError> {
-        let mut evidence: BTreeMap<Thread, Option<Timestamp>> = BTreeMap::new();
-        for request in requests {
-            let last = evidence.entry(request.thread.clone()).or_default();
-            *last = (*last).max(request.last_inbound_at);
-        }
-        let threads: Vec<Thread> = evidence.keys().cloned().collect();
+        let channels: BTreeMap<&Thread, &Channel> =
+            requests.iter().map(|request| (&request.thread, &request.channel)).collect();
+        let threads: Vec<Thread> = channels.keys().map(|thread| (*thread).clone()).collect();
         let mut wrote = self.windows(&threads).await?;
-        let behind = |wrote: &BTreeMap<Thread, Timestamp>| -> Vec<(Thread, Timestamp)> {
-            let newer = |(thread, at): (&Thread, &Option<Timestamp>)| {
-                at.filter(|at| wrote.get(thread).is_none_or(|known| known < at)).map(|at| (thread.clone(), at))
-            };
-            evidence.iter().filter_map(newer).collect()
-        };
-        let fresh = |(_, at): &(Thread, Timestamp)| self.env.clock.now().since(*at) < FRESH;
-        let looks = self.catch_up.as_millis() / LOOK.as_millis();
-        for _ in 0..looks {
-            if !behind(&wrote).iter().any(fresh) {
-                break;
-            }
-            tokio::time::sleep(LOOK).await;
-            wrote = self.windows(&threads).await?;
-        }
-        let (waiting, healed): (Vec<_>, Vec<_>) = behind(&wrote).into_iter().partition(fresh);
-        if !healed.is_empty() {
-            self.env.windows.note(&healed, self.keep).await?;
-        }
-        wrote.extend(waiting.into_iter().chain(healed));
         // Consent is written before its window, so it is read after it.
-        let last = self.env.consents.last(&threads).await?;
-        let consent = threads.into_iter().zip(last).filter_map(|(thread, entry)| Some((thread, entry?))).collect();
+        let mut consent = words::consent(&self.env, &threads).await?;
+        let said = self.env.journal.said(&self.unsure(&threads, &wrote, &consent)).await?;
+        let news = said.iter().filter_map(|said| {
+            let channel = *channels.get(&said.thread)?;
+            let what = What::Said { content: &said.content, provider_id: said.provider_id.as_deref().unwrap_or("") };
+            let told = Told { cause: said.cause, thread: &said.thread, channel, at: said.at, what };
+            words::is_news(&told, consent.get(&said.thread)).then_some(told)
+        });
+        if words::note(&self.env, &news.collect::<Vec<_>>(), consent.clone()).await? {
+            consent = words::consent(&self.env, &threads).await?;
+        }
+        let ahead = said.into_iter().map(|said| (said.thread, said.at));
+        let ahead: Vec<_> = ahead.filter(|(thread, at)| wrote.get(thread).is_none_or(|known| known < at)).collect();
+        if !ahead.is_empty() {
+            self.env.windows.note(&ahead, self.keep).await?;
+            for (thread, at) in ahead {
+                let last = wrote.entry(thread).or_insert(at);
+                *last = at.max(*last);
+            }
+        }
         Ok(Known { wrote, consent })
+    }
+
+    /// From when on the words of these contacts may not have been read: a little before their window's last word, or
+    /// all that a window can still be about when there is none; but not what an entry of the ledger came after.
+    fn unsure(
+        &self,
+        threads: &[Thread],
+        wrote: &BTreeMap<Thread, Timestamp>,
+        consent: &BTreeMap<Thread, ConsentEntry>,
+    ) -> Vec<(Thread, Timestamp)> {
+        let emptied = earlier(self.env.clock.now(), self.keep);
+        let since = |thread| {
+            let read = wrote.get(thread).map_or(emptied, |at| earlier(*at, SWAPPED));
+            words::settled(consent.get(thread)).map_or(read, |settled| settled.max(read))
+        };
+        threads.iter().map(|thread| (thread.clone(), since(thread))).collect()
     }
 
     async fn windows(&self, threads: &[Thread]) -> Result<BTreeMap<Thread, Timestamp>, StoreError> {
@@ -130,6 +140,10 @@ impl SessionGate {
         permit.signature = self.key.sign(&wire::permit_bytes(request, &permit)).as_ref().to_vec();
         permit
     }
+}
+
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_millis(at.millis().saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
 }
 
 #[async_trait]

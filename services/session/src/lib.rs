@@ -4,14 +4,15 @@
 //! to send (`requested.<p>`) to let it pass with a permit on `outbound.<channel>.<p>`, or to send it back as refused.
 //! [`SessionGate`] answers the same question before a message is written, in process or over gRPC.
 //!
-//! It is not where the rules are: those are the table in the `sessions` crate. Read `gate.rs` first, then `inbound.rs`
-//! and `requested.rs`.
+//! It is not where the rules are: those are the table in the `sessions` crate. Read `gate.rs` first, then `words.rs`
+//! and the pumps, `inbound.rs` and `requested.rs`.
 
 mod config;
 mod gate;
 mod inbound;
 mod pump;
 mod requested;
+mod words;
 
 use std::sync::Arc;
 

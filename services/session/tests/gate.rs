@@ -1,18 +1,21 @@
 //! The gate on the embedded mesh: permits, refusals, and opt-outs that are faster than the next send.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::disallowed_methods)]
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use adapter_embedded::{Embedded, EmbeddedOptions};
+use adapter_redis::RedisStore;
 use afluente_session::{Config, SessionGate, service};
 use domain::{
-    AccountId, Address, ConsentChange, Content, ConversationId, EventId, Inbound, InboundBody, InboundMessage,
-    MessageId, OrganizationId, Permitted, Profile, SendRequest, TemplateCall, Thread, Timestamp, error::codes,
+    AccountId, Address, Author, ConsentChange, ConsentEntry, ContactId, Content, Conversation, ConversationId, EventId,
+    Inbound, InboundBody, InboundMessage, Message, MessageId, OrganizationId, Permitted, Profile, QueueId, SendRequest,
+    Stage, TemplateCall, Thread, Timestamp, error::codes,
 };
 use ports::{
-    Clock as _, ManualClock,
+    Clock as _, ManualClock, Windows,
     apis::{GateApi as _, Verdict},
     bus::{Delivery, Envelope, Subscription},
+    journal::Commit,
     topology::{Queue, Topic},
 };
 use ring::signature::{ED25519, UnparsedPublicKey};
@@ -35,28 +38,47 @@ struct World {
     refused: Subscription,
     tasks: JoinSet<Result<(), String>>,
     count: u32,
+    conversation: Conversation,
     _folder: tempfile::TempDir,
 }
 
 impl World {
     async fn new() -> Self {
+        Self::over(None).await
+    }
+
+    /// With windows kept elsewhere than in the embedded store.
+    async fn over(windows: Option<Arc<dyn Windows>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let embedded = Embedded::open(folder.path(), EmbeddedOptions::default()).await.unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
-        let env = env(&embedded, &clock, folder.path());
+        let mut env = env(&embedded, &clock, folder.path());
+        env.windows = windows.unwrap_or(env.windows);
         let gate = SessionGate::new(&Config::new(SEED), env.clone()).unwrap();
         let partition = thread().partition(PARTITIONS);
         let channel = "whatsapp".parse().unwrap();
         let outbound = env.bus.subscribe(Queue::ChannelOutbound(channel, partition), 100).await.unwrap();
         let refused = env.bus.subscribe(Queue::RouterInbound(partition), 100).await.unwrap();
         let tasks = JoinSet::new();
-        Self { env, clock, gate, outbound, refused, tasks, count: 0, _folder: folder }
+        Self { env, clock, gate, outbound, refused, tasks, count: 0, conversation: conversation(), _folder: folder }
     }
 
     fn start(&mut self) {
-        for task in service(Config::new(SEED), self.env.clone()).unwrap().tasks {
+        self.start_tasks("");
+    }
+
+    /// Only the tasks with this in their names: what contacts write is not read while `inbound` is left out.
+    fn start_tasks(&mut self, name: &str) {
+        let tasks = service(Config::new(SEED), self.env.clone()).unwrap().tasks;
+        for task in tasks.into_iter().filter(|task| task.name.contains(name)) {
             self.tasks.spawn((task.run)(Drain::default()));
         }
+    }
+
+    /// The session service has read nothing of it, or nothing more.
+    async fn unread(&self) -> u64 {
+        let depth = self.env.bus.depth(&Queue::SessionInbound(thread().partition(PARTITIONS))).await.unwrap();
+        depth.ready + depth.unsettled
     }
 
     fn inbound(&mut self, body: InboundBody) -> Inbound {
@@ -69,11 +91,42 @@ impl World {
     /// The contact writes; answers when.
     async fn says(&mut self, text: &str) -> Timestamp {
         self.clock.advance(Duration::from_millis(1));
+        self.said(text, self.clock.now()).await
+    }
+
+    /// The contact's message as it comes now: they wrote it then.
+    async fn said(&mut self, text: &str, at: Timestamp) -> Timestamp {
         let (content, profile) = (Content::text(text), Profile::default());
         let said = InboundMessage { provider_id: format!("in-{}", self.count), content, profile, reply_to: None };
-        let inbound = self.inbound(InboundBody::Message(said));
+        let inbound = Inbound { at, ..self.inbound(InboundBody::Message(said)) };
         self.arrives(&inbound).await;
+        self.carried_out(&inbound).await;
         inbound.at
+    }
+
+    /// What the router does with the contact's message.
+    async fn carried_out(&mut self, inbound: &Inbound) {
+        let InboundBody::Message(said) = &inbound.body else { panic!("a message") };
+        let message = Message {
+            id: MessageId::derive(&["said", &inbound.id.to_string()]),
+            organization: inbound.thread.organization,
+            conversation: self.conversation.id,
+            sequence: self.conversation.next_sequence,
+            author: Author::Contact,
+            content: said.content.clone(),
+            at: inbound.wrote_at(),
+            provider_id: Some(said.provider_id.clone()),
+            reply_to: None,
+            delivery: None,
+            cause: inbound.id,
+            version: 0,
+        };
+        self.conversation.next_sequence += 1;
+        self.conversation.last_inbound_at = self.conversation.last_inbound_at.max(Some(message.at));
+        let conversations = vec![self.conversation.clone()];
+        let commit = Commit { conversations, messages: vec![message], ..Commit::default() };
+        self.env.journal.commit(&commit).await.unwrap();
+        self.conversation.version += 1;
     }
 
     async fn arrives(&mut self, inbound: &Inbound) {
@@ -135,6 +188,33 @@ fn thread() -> Thread {
         organization: OrganizationId::derive(&["acme"]),
         account: AccountId::derive(&["demo"]),
         address: Address::new("5511999990000"),
+    }
+}
+
+fn conversation() -> Conversation {
+    let at = Timestamp::from_secs(1_800_000_000);
+    Conversation {
+        id: ConversationId::derive(&["conversation"]),
+        thread: thread(),
+        channel: "whatsapp".parse().unwrap(),
+        contact: ContactId::derive(&["contact"]),
+        contact_name: None,
+        contact_email: None,
+        queue: QueueId::derive(&["queue"]),
+        stage: Stage::Waiting,
+        agent: None,
+        assignment: None,
+        opened_at: at,
+        waiting_since: at,
+        last_inbound_at: None,
+        last_activity_at: at,
+        closed_at: None,
+        close_reason: None,
+        unread: 0,
+        preview: String::new(),
+        preview_kind: String::new(),
+        next_sequence: 1,
+        version: 0,
     }
 }
 
@@ -235,35 +315,97 @@ async fn ses_5_an_opt_out_takes_effect_before_the_next_send() {
     assert!(matches!(world.gate.check(&request).await.unwrap(), Verdict::Permit { .. }));
 }
 
+/// The pump that reads what contacts write stands still. Whatever it has not read, the gate reads for itself, also what
+/// the provider says is as old as, or older than, what was read: nothing reaches the provider.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ses_1_an_emptied_window_store_heals_from_the_routers_evidence() {
+async fn ses_5_a_stop_that_nobody_has_read_yet_is_heard_before_the_send() {
+    for late in [0, 1, 30_000] {
+        let mut world = World::new().await;
+        let wrote = world.says("oi").await;
+        // What the pump did with it before it stood still.
+        let change = ConsentChange { granted: true, source: "started_chat".into(), evidence: "message in-1".into() };
+        let (cause, channel) = (EventId::derive(&["event", "1"]), "whatsapp".parse().unwrap());
+        let entry = ConsentEntry { cause, thread: thread(), channel, change, at: wrote };
+        world.env.consents.append(&[entry]).await.unwrap();
+        world.env.windows.note(&[(thread(), wrote)], Duration::from_secs(86_400)).await.unwrap();
+
+        world.said("STOP", Timestamp::from_millis(wrote.millis() - late)).await;
+        assert_eq!(world.unread().await, 2);
+        world.start_tasks("requested");
+        let requests = [world.request(text(), Some(wrote)), world.request(text(), Some(wrote))];
+        for request in &requests {
+            world.ask(request).await;
+        }
+        for request in &requests {
+            assert_eq!(world.refusal().await, (request.message, "opted_out".to_owned()));
+        }
+        let partition = thread().partition(PARTITIONS);
+        let sent = world.env.bus.depth(&Queue::ChannelOutbound("whatsapp".parse().unwrap(), partition)).await.unwrap();
+        assert_eq!((sent.ready, sent.unsettled, world.unread().await), (0, 0, 4), "the refusals are there too");
+
+        // The pump comes to the same words later, and notes them once.
+        world.start_tasks("inbound");
+        while world.unread().await > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let history = world.env.consents.history(&thread()).await.unwrap();
+        let changes: Vec<_> = history.iter().map(|one| (one.change.source.as_str(), one.change.granted)).collect();
+        assert_eq!(changes, [("started_chat", true), ("keyword", false)]);
+    }
+}
+
+/// In a conversation that is over, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_5_a_stop_is_heard_after_its_conversation_was_closed() {
     let mut world = World::new().await;
-    world.start();
+    world.says("stop").await;
+    world.conversation.stage = Stage::Closed;
+    let commit = Commit { conversations: vec![world.conversation.clone()], ..Commit::default() };
+    world.env.journal.commit(&commit).await.unwrap();
+    world.conversation = Conversation { id: ConversationId::derive(&["another"]), ..conversation() };
+    let wrote = world.says("oi").await;
+    world.start_tasks("requested");
+    let request = world.request(text(), Some(wrote));
+    world.ask(&request).await;
+    assert_eq!(world.refusal().await, (request.message, "opted_out".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_1_an_emptied_window_store_heals_from_what_the_router_committed() {
+    let mut world = World::new().await;
+    heals(&mut world).await;
+}
+
+/// Redis with nothing in it, while the consent ledger and the router's store have everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_1_an_emptied_redis_heals_from_what_the_router_committed() {
+    let Ok(url) = std::env::var("AFLUENTE_TEST_REDIS") else {
+        eprintln!("skipped: AFLUENTE_TEST_REDIS is not set");
+        return;
+    };
+    let namespace = |n| format!("gate-{}-{n}:", std::process::id());
+    let redis = RedisStore::connect(&url, namespace(1)).await.unwrap();
+    let mut world = World::over(Some(Arc::new(redis))).await;
+    heals(&mut world).await;
+    // Emptied again, and the contact has said STOP meanwhile: the new one opens no window over it.
+    world.tasks.shutdown().await;
+    let stopped = world.says("STOP").await;
+    world.env.windows = Arc::new(RedisStore::connect(&url, namespace(2)).await.unwrap());
+    world.start_tasks("requested");
+    let request = world.request(text(), Some(stopped));
+    world.ask(&request).await;
+    assert_eq!(world.refusal().await, (request.message, "opted_out".to_owned()));
+    assert_eq!(world.env.windows.last(&[thread()]).await.unwrap(), [Some(stopped)]);
+}
+
+async fn heals(world: &mut World) {
+    let wrote = world.says("oi").await;
     world.clock.advance(Duration::from_secs(7_200));
-    let wrote = Timestamp::from_secs(1_800_000_000);
+    world.start_tasks("requested");
     let request = world.request(text(), Some(wrote));
     world.ask(&request).await;
     assert_eq!(world.permitted().await.permit.ground, "window");
     assert_eq!(world.env.windows.last(&[thread()]).await.unwrap(), [Some(wrote)]);
-}
-
-/// Fresh evidence that the words behind it were not read in time for: the send is decided by it, but the window is not
-/// written, so the next send waits for the words again.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ses_5_fresh_evidence_never_stands_for_words_that_were_not_read() {
-    let mut world = World::new().await;
-    // Nobody reads the contact's words: the service is not started, only asked.
-    world.says("oi").await;
-    let stopped = world.says("STOP").await;
-    let config = Config { catch_up: Duration::from_millis(40), ..Config::new(SEED) };
-    let gate = SessionGate::new(&config, world.env.clone()).unwrap();
-    let request = world.request(text(), Some(stopped));
-    gate.check(&request).await.unwrap();
-    assert_eq!(world.env.windows.last(&[thread()]).await.unwrap(), [None]);
-    world.start();
-    assert!(
-        matches!(world.gate.check(&request).await.unwrap(), Verdict::Refuse { code, .. } if code == codes::OPTED_OUT)
-    );
 }
 
 #[test]

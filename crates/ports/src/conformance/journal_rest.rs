@@ -240,3 +240,60 @@ pub async fn contacts_are_found_by_id_in_their_organization(journal: Arc<dyn Jou
     assert_eq!(journal.contact(other.organization, id).await.unwrap(), None);
     assert_eq!(journal.contact(world.organization, world.contact(2).id).await.unwrap(), None);
 }
+
+/// From the first message at that time or later, in the order in which they came, over all conversations of a thread;
+/// only the contact's words, and nobody else's.
+pub async fn what_was_said_is_read_by_thread_from_a_time_on(journal: Arc<dyn Journal>) {
+    let (world, other) = (World::new(), World::new());
+    let said = |since: Vec<(domain::Thread, domain::Timestamp)>| {
+        let journal = Arc::clone(&journal);
+        async move {
+            let said = journal.said(&since).await.unwrap();
+            said.into_iter().map(|one| (one.thread, one.cause, one.at)).collect::<Vec<_>>()
+        }
+    };
+    // One that is over, and one that is open: the third message came late, and the fourth is an agent's.
+    let mut over = world.opening(1);
+    over.conversations[0].stage = Stage::Closed;
+    must_commit(&journal, over).await;
+    let mut open = world.opening(1);
+    let mut conversation = Conversation {
+        id: domain::ConversationId::derive(&["open", &world.event(0).to_string()]),
+        ..world.conversation(1)
+    };
+    conversation.opened_at = at(50);
+    conversation.last_inbound_at = Some(at(70));
+    let place =
+        |sequence, cause, wrote| domain::Message { at: at(wrote), ..world.inbound(&conversation, sequence, cause) };
+    open.messages = vec![place(1, 11, 60), place(2, 12, 70), place(3, 13, 65), world.outbound(&conversation, 4, 14)];
+    open.contacts.clear();
+    open.processed.clear();
+    open.conversations = vec![conversation.clone()];
+    must_commit(&journal, open).await;
+    must_commit(&journal, world.opening(2)).await;
+    must_commit(&journal, other.opening(1)).await;
+
+    let of = |cause, wrote| (world.thread(1), world.event(cause), at(wrote));
+    assert_eq!(said(vec![(world.thread(1), at(66))]).await, [of(12, 70), of(13, 65)]);
+    assert_eq!(said(vec![(world.thread(1), at(71))]).await, []);
+    assert_eq!(said(vec![(world.thread(1), at(0))]).await, [of(1, 1), of(11, 60), of(12, 70), of(13, 65)]);
+    // Each thread by its own time, many at once; one that nobody knows has said nothing.
+    let mut many: Vec<_> = (3..300).map(|n| (world.thread(n), at(0))).collect();
+    many.extend([(world.thread(2), at(1)), (other.thread(1), at(0)), (world.thread(1), at(70))]);
+    let mut found = said(many).await;
+    found.sort_by_key(|(_, cause, _)| *cause);
+    let mut wanted = vec![
+        (world.thread(2), world.event(2), at(1)),
+        (other.thread(1), other.event(1), at(1)),
+        of(12, 70),
+        of(13, 65),
+    ];
+    wanted.sort_by_key(|(_, cause, _)| *cause);
+    assert_eq!(found, wanted);
+    assert_eq!(said(Vec::new()).await, []);
+    let words = journal.said(&[(world.thread(2), at(1))]).await.unwrap();
+    assert_eq!(
+        (&words[0].content, words[0].provider_id.as_deref()),
+        (&domain::Content::text("mensagem 1"), Some("wamid.2"))
+    );
+}

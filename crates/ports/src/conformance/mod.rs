@@ -90,6 +90,7 @@ macro_rules! conformance {
                 a_sweep_forgets_what_is_old,
                 waiting_is_oldest_first_with_all_seats,
                 contacts_are_found_by_id_in_their_organization,
+                what_was_said_is_read_by_thread_from_a_time_on,
             ]
         );
     };

@@ -3,12 +3,15 @@
 mod commit;
 mod load;
 mod outbox;
+mod said;
 
 use async_trait::async_trait;
-use domain::{Contact, ContactId, Conversation, DeskEvent, OrganizationId, Partition, QueueId, Seat, Timestamp};
+use domain::{
+    Contact, ContactId, Conversation, DeskEvent, OrganizationId, Partition, QueueId, Seat, Thread, Timestamp,
+};
 use ports::{
     Journal, StoreError,
-    journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Snapshot},
+    journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Said, Snapshot},
 };
 
 use crate::{
@@ -71,6 +74,10 @@ impl Journal for SqlStore {
             )
             .await?;
         row.as_ref().map(rows::contact).transpose()
+    }
+
+    async fn said(&self, since: &[(Thread, Timestamp)]) -> Result<Vec<Said>, StoreError> {
+        said::read(self, since).await
     }
 
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
