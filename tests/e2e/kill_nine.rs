@@ -84,6 +84,11 @@ async fn x_1_x_7_kill_nine_in_the_middle_of_a_load_loses_nothing_doubles_nothing
     })
     .await;
     assert_eq!((&audit["unaccounted_in"], &audit["out_of_order"], &audit["parked"]), (&0.into(), &0.into(), &0.into()));
+    // Each accepted call has a number. None is lost; what was cut off before its 200 is no more than unconfirmed.
+    let intake = &audit["intake"];
+    let of = |what: &str| intake[what].as_u64().unwrap();
+    assert!(of("carried_out") >= u64::try_from(accepted).unwrap(), "{intake}");
+    assert_eq!((of("unaccounted"), of("accepted")), (0, of("carried_out") + of("duplicates") + of("on_its_way")));
 
     let mut seen: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let list = ana.get("/conversations?state=waiting&limit=200").await;

@@ -273,5 +273,6 @@ async fn op_1_op_4_every_service_a_process_of_its_own_on_real_servers_and_none_i
     }
     let audit: Value = serde_json::from_str(&afluente(&mesh.config, &["audit", "--json"])).unwrap();
     assert_eq!((&audit["unaccounted_in"], &audit["out_of_order"]), (&json!(0), &json!(0)), "{audit}");
+    assert_eq!(audit["intake"]["unaccounted"], json!(0), "{audit}");
     drop(mesh.folder);
 }

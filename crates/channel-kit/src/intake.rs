@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{
-    Account, Content, EventId, Inbound, InboundBody, MediaJob, MediaSource, Parked, ParkedId, Receipt, Thread,
-    Timestamp,
+    Account, AccountId, Content, EventId, Inbound, InboundBody, MediaJob, MediaSource, Parked, ParkedId, Receipt,
+    Thread, Timestamp,
 };
 use ports::{Bus, bus::Envelope};
 use runtime::trace;
@@ -15,6 +15,7 @@ use crate::{
     contract::{Arrival, Arrived},
     kit::Kit,
     spool::{Spool, SpoolError},
+    stamps::Stamps,
 };
 
 /// How a batch was made safe.
@@ -30,36 +31,47 @@ pub(crate) enum Accepted {
 pub(crate) struct Intake {
     bus: Arc<dyn Bus>,
     pub(crate) spool: Spool,
+    pub(crate) stamps: Stamps,
     bound: Duration,
 }
 
 impl Intake {
-    pub(crate) const fn new(bus: Arc<dyn Bus>, spool: Spool, bound: Duration) -> Self {
-        Self { bus, spool, bound }
+    pub(crate) const fn new(bus: Arc<dyn Bus>, spool: Spool, stamps: Stamps, bound: Duration) -> Self {
+        Self { bus, spool, stamps, bound }
     }
 
-    /// Makes `batch` safe: all of it, in order.
+    /// Makes `batch` of `account` safe: all of it, in order, and numbered.
     ///
     /// # Errors
     /// [`SpoolError`] when neither the broker nor the disk takes it; nothing may be acknowledged then.
-    pub(crate) async fn accept(&self, batch: Vec<Envelope>) -> Result<Accepted, SpoolError> {
+    pub(crate) async fn accept(
+        &self,
+        account: AccountId,
+        mut batch: Vec<Envelope>,
+        now: Timestamp,
+    ) -> Result<Accepted, SpoolError> {
         if batch.is_empty() {
             return Ok(Accepted::Published);
         }
+        let numbered = self.stamps.number(account, &mut batch, now);
         // While something waits on the disk, a later arrival may not overtake it.
         if self.spool.pending() == 0 {
             match tokio::time::timeout(self.bound, self.bus.publish(batch.clone())).await {
-                Ok(Ok(())) => return Ok(Accepted::Published),
+                Ok(Ok(())) => {
+                    numbered.published();
+                    return Ok(Accepted::Published);
+                }
                 Ok(Err(error)) => tracing::warn!(%error, "an arrival goes to the disk spool"),
                 Err(_) => tracing::warn!("no confirm in time: an arrival goes to the disk spool"),
             }
         }
         // The trace goes to the disk too: the drainer publishes from no span at all.
-        let mut batch = batch;
         for envelope in batch.iter_mut().filter(|envelope| !envelope.headers.contains_key(trace::TRACEPARENT)) {
             trace::inject(&mut envelope.headers);
         }
-        self.spool.append(&batch).await.map(|()| Accepted::Spooled)
+        self.spool.append(&batch).await?;
+        numbered.spooled();
+        Ok(Accepted::Spooled)
     }
 }
 

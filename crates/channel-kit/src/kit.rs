@@ -7,7 +7,7 @@ use runtime::{Env, names::label};
 
 use crate::{
     accounts::Accounts, config::KitConfig, contract::ChannelType, http::Exchange, intake::Intake, link::Sockets,
-    signed::Signer, spool::Spool,
+    signed::Signer, spool::Spool, stamps::Stamps,
 };
 
 /// What carries the requests of an account out: the runtime's client in production, a script in tests.
@@ -42,7 +42,7 @@ impl Kit {
         Self {
             can: kind.capabilities(),
             accounts: Accounts::new(Arc::clone(&kind), channel.clone(), exchanges, config.transcripts),
-            intake: Intake::new(Arc::clone(&env.bus), spool, config.publish_bound),
+            intake: Intake::new(Arc::clone(&env.bus), spool, Stamps::new(&channel), config.publish_bound),
             sockets: Sockets::new(config.links),
             media: Signer::new(&config.media_secret, format!("media:{channel}")),
             calls: Arc::new(tokio::sync::Semaphore::new(config.webhooks_in_flight)),

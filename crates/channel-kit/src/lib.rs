@@ -26,6 +26,8 @@ mod redact;
 mod service;
 mod signed;
 mod spool;
+mod stamps;
+mod tally;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod webhook;

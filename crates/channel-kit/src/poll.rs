@@ -68,7 +68,7 @@ async fn once(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll) -> Result<(),
 
 async fn keep(kit: &Kit, live: &Live, cursor: Option<String>, polled: Polled) -> Result<(), Option<Duration>> {
     let batch = intake::envelopes(kit, &live.account, polled.arrivals, kit.now());
-    kit.intake.accept(batch).await.map_err(|error| {
+    kit.intake.accept(live.account.id, batch, kit.now()).await.map_err(|error| {
         tracing::error!(%error, account = %live.account.id, "what was polled is asked for again");
         None
     })?;

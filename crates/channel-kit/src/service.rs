@@ -13,7 +13,9 @@ use crate::{
     http::Exchange,
     jobs,
     kit::{Exchanges, Kit},
-    link, media, media_links, outbound, webhook,
+    link, media, media_links, outbound,
+    stamps::Confirming,
+    tally, webhook,
 };
 
 /// The service of one channel: its webhooks, polls and links in, its pump out, its media jobs, its checks.
@@ -71,6 +73,7 @@ fn tasks(kit: &Arc<Kit>) -> Vec<Task> {
         task(kit, "accounts", jobs::reload),
         task(kit, "account jobs", jobs::supervise),
         task(kit, "spool", drain_spool),
+        task(kit, "tally", tally::run),
         task(kit, "outbound", outbound::run),
         task(kit, "media", media::run),
         task(kit, "links", link::listen),
@@ -88,6 +91,7 @@ where
 
 async fn drain_spool(kit: Arc<Kit>, drain: Drain) -> Result<(), String> {
     let spool = kit.intake.spool.clone();
+    let bus = Confirming { inner: Arc::clone(&kit.env.bus), stamps: kit.intake.stamps.clone() };
     let gauges = async {
         loop {
             kit.gauge(metric::SPOOL_MESSAGES, spool.pending());
@@ -96,7 +100,7 @@ async fn drain_spool(kit: Arc<Kit>, drain: Drain) -> Result<(), String> {
         }
     };
     tokio::select! {
-        () = spool.drain(kit.env.bus.as_ref(), &drain) => {}
+        () = spool.drain(&bus, &drain) => {}
         () = gauges => {}
     }
     Ok(())

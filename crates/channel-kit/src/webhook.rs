@@ -153,7 +153,7 @@ async fn accept(kit: &Arc<Kit>, live: &Live, hook: &dyn Webhook, request: &Webho
             park(codes::INTERNAL, "the translation of the call panicked".to_owned())
         }
     };
-    match kit.intake.accept(batch).await {
+    match kit.intake.accept(account.id, batch, kit.now()).await {
         Ok(Accepted::Published | Accepted::Spooled) => {
             kit.count(metric::WEBHOOK_ACCEPTED, &[]);
             // What the provider reads in the answer is a courtesy: without it the call is accepted all the same.

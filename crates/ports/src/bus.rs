@@ -106,6 +106,8 @@ pub enum Settlement {
 pub mod headers {
     /// The tenant's id.
     pub const ORGANIZATION: &str = "afluente-organization";
+    /// The number that a channel gave to what it accepted ([`crate::conservation::Stamp`]).
+    pub const ACCEPTED: &str = "afluente-accepted";
     /// Why a message was parked: the stable code.
     pub const PARKED_CODE: &str = "afluente-parked-code";
     /// Why a message was parked: one sentence.

@@ -8,7 +8,11 @@ use domain::{
     MessageId, OrganizationId, Parked, Partition, Seat, Thread, Timestamp, UserId,
 };
 
-use crate::{StoreError, bus::Envelope};
+use crate::{
+    StoreError,
+    bus::Envelope,
+    conservation::{Accepted, Heard},
+};
 
 /// What a batch needs to know before it decides. Everything is answered in one round of queries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +86,8 @@ pub struct Commit {
     pub events: Vec<DeskEvent>,
     /// Messages to park.
     pub parked: Vec<Parked>,
+    /// The numbers of what channels accepted, among what this commit carries out or found carried out.
+    pub heard: Vec<Heard>,
 }
 
 /// A mark that an event or command was carried out.
@@ -269,6 +275,18 @@ pub trait Journal: Send + Sync + 'static {
     /// [`StoreError`] when the store is away.
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError>;
 
+    /// Notes how far channels have come with their streams; a later note of a stream replaces the earlier one.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away; the notes can be made again.
+    async fn accepted(&self, streams: &[Accepted]) -> Result<(), StoreError>;
+
+    /// Writes what was heard of streams since `since` in fewer rows. Changes no count, and may run at any time.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn fold_heard(&self, since: Timestamp) -> Result<(), StoreError>;
+
     /// What these contacts wrote, in the order in which it came within a conversation: from the first message on that
     /// was written at the given time or later, whatever the provider says of the time of those behind it. Sees every
     /// commit that stood when it was asked: never answered by a copy that lags.
@@ -279,7 +297,7 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Forgets what need not be kept: desk events and held receipts older than `events_before`, and windows and
     /// sign-ins that have expired by `now`; and what is 30 days old by `now`: marks of events that were carried out, and
-    /// send attempts that ended. Ids that providers gave have no age and stay. A page whose cursor is older reads everything again. Answers how many rows
+    /// send attempts that ended, and the numbers of what was accepted and heard. Ids that providers gave have no age and stay. A page whose cursor is older reads everything again. Answers how many rows
     /// went.
     ///
     /// # Errors

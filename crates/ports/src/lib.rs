@@ -8,6 +8,7 @@ pub mod bus;
 mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod conservation;
 pub mod journal;
 mod stores;
 pub mod topology;

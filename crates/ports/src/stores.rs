@@ -11,6 +11,8 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::conservation::{IntakeCounts, Period, SendCounts};
+
 /// Why a store did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -373,6 +375,16 @@ pub trait Views: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the store is away.
     async fn audit(&self, organization: Option<OrganizationId>) -> Result<AuditCounts, StoreError>;
+    /// What channels accepted in a period, and what became of it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn intake(&self, period: &Period) -> Result<IntakeCounts, StoreError>;
+    /// What was submitted for sending in a period, and what became of it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn sends(&self, period: &Period) -> Result<SendCounts, StoreError>;
     /// Outgoing messages that nobody has: see [`Unaccounted`]. Of one organization, or of all; only those that are
     /// queued since before `queued_before`, because a message on its way is nowhere for a moment.
     ///
@@ -411,10 +423,9 @@ impl Unaccounted {
 /// seats and conversations agree; and with [`Views::unaccounted_out`], nothing that was to be sent has fallen between
 /// the outbox, the embedded bus and the ledger, within what [`Unaccounted`] says.
 ///
-/// What it does not prove: that everything that a webhook answered with "accepted" came this far. The acceptance is the
-/// broker's confirmation, and the store keeps no list of its own of what was accepted. On the embedded mesh the bus is
-/// in the same store, so `in_broker` shows what waits; with RabbitMQ look at its queues beside this count. What people
-/// sent can be compared from outside only, with the provider's log, as the load and kill tests do.
+/// What it does not say: whether all that channels accepted came this far. That is [`Views::intake`]. On the embedded
+/// mesh the bus is in the same store, so `in_broker` shows what waits. Whether a provider really got what it accepted
+/// from us can be compared from outside only, with the provider's log, as the load and kill tests do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditCounts {
     /// Events carried out, by kind.

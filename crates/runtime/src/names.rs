@@ -211,6 +211,10 @@ metrics! {
     TASK_RESTARTS = "afluente_task_restarts_total", Shape::Counter, [TASK];
     /// Requests that panicked and were answered 500.
     PANICS = "afluente_panics_total", Shape::Counter, [PLACE];
+    /// What channels accepted in the last two hours, by what became of it; `unaccounted` must stay 0.
+    AUDIT_INTAKE = "afluente_audit_accepted", Shape::Gauge, [OUTCOME];
+    /// Sends that have been queued for long with nothing on its way; must stay 0.
+    AUDIT_SENDS = "afluente_audit_sends_unaccounted", Shape::Gauge, [];
     /// Invariants found broken; must stay 0.
     INVARIANT_VIOLATIONS = "afluente_invariant_violations_total", Shape::Counter, [KIND];
     /// The release, always 1.

@@ -88,13 +88,7 @@ enum Command {
     #[command(subcommand)]
     User(admin::user::Command),
     /// Count what was accepted and what became of it.
-    Audit {
-        #[command(flatten)]
-        place: Place,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Audit(admin::audit::Audit),
     /// Print fresh keys for a mesh, as a section of the configuration file.
     Keys,
     /// The map on the broker, and the rights of each service there.
@@ -130,7 +124,7 @@ fn main() -> ExitCode {
             Command::Simulator(run) => single::run(single::Kind::Simulator, &run).await,
             Command::Account(command) => admin::account::run(command).await,
             Command::User(command) => admin::user::run(command).await,
-            Command::Audit { place, json } => admin::audit::run(&place, json).await,
+            Command::Audit(audit) => admin::audit::run(&audit).await,
             Command::Keys => keys::print(),
             Command::Broker(command) => admin::broker::run(command).await,
             Command::Parked(command) => admin::parked::run(command).await,

@@ -26,6 +26,8 @@ pub struct Config {
     pub sweep_millis: u64,
     /// How many days the desk's events, and receipts that nobody claimed, are kept.
     pub events_days: u32,
+    /// How often the audit's metrics are taken, in milliseconds.
+    pub audit_millis: u64,
     /// How often a command is decided again when others are quicker, before it is refused as changed meanwhile.
     pub command_tries: u32,
 }
@@ -43,6 +45,7 @@ impl Default for Config {
             timer_millis: 1_000,
             sweep_millis: 5_000,
             events_days: 7,
+            audit_millis: 30_000,
             command_tries: 12,
         }
     }

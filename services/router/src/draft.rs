@@ -8,6 +8,7 @@ use domain::{
 };
 use ports::{
     bus::{Envelope, headers},
+    conservation::{Fate, Heard, Stamp},
     journal::{Commit, Outgoing, Processed, ProviderId, TimerChange, TimerKind},
     topology::Topic,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Draft {
     timers: Vec<TimerChange>,
     outbox: Vec<Outgoing>,
     parked: Vec<Parked>,
+    /// The numbers of what channels accepted.
+    pub(crate) heard: Vec<(Stamp, Fate)>,
     /// Organizations whose distribution has a reason to look again.
     pub(crate) nudges: BTreeSet<OrganizationId>,
     /// Messages whose attempts are forgotten before the commit, with the parts that failed after acceptance.
@@ -186,6 +189,7 @@ impl Draft {
             outbox: self.outbox,
             events: Vec::new(),
             parked: self.parked,
+            heard: Heard::of(self.heard),
         };
         commit.events = events(&commit, now);
         (commit != Commit::default()).then_some(commit)

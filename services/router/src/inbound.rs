@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{Inbound, Partition, error::codes};
 use ports::{
     bus::{Delivery, Subscription},
+    conservation::Stamp,
     topology::Queue,
 };
 use routing::Event;
@@ -85,7 +86,8 @@ fn read(shell: &Shell, delivery: Delivery) -> Option<Arrived> {
             let queue = Queue::RouterInbound(inbound.thread.partition(shell.env.partitions));
             let span = trace::process(&delivery.envelope, &queue);
             let trace = delivery.envelope.headers.get(trace::TRACEPARENT).cloned();
-            Some(Arrived { delivery, item: Item { event: Event::Inbound(inbound), span, trace } })
+            let stamp = Stamp::of(&delivery.envelope);
+            Some(Arrived { delivery, item: Item { event: Event::Inbound(inbound), span, trace, stamp } })
         }
         Err(error) => {
             tracing::error!(id = delivery.envelope.id, %error, "an inbound event cannot be read; parked");

@@ -8,6 +8,7 @@
 //! publishes the outbox, `distribution.rs` hands out what waits, `timers.rs` fires what is due, `parked.rs` and
 //! `redrive.rs` keep and send again what could not go on.
 
+mod audit;
 mod census;
 mod commands;
 mod config;
@@ -60,6 +61,7 @@ pub fn service(config: Config, env: Env, gate: Arc<dyn GateApi>) -> (Service, Ro
     tasks.push(plain("router.distribution", |shell, drain| Box::pin(distribution::run(shell, drain))));
     tasks.push(plain("router.parked", |shell, drain| Box::pin(parked::run(shell, drain))));
     tasks.push(plain("router.redrive", |shell, drain| Box::pin(redrive::run(shell, drain))));
+    tasks.push(plain("router.audit", |shell, drain| Box::pin(audit::run(shell, drain))));
     tasks.push(plain("router.retention", |shell, drain| Box::pin(retention::run(shell, drain))));
     let api: Arc<dyn RouterApi> = Arc::new(handle.clone());
     let service = Service {

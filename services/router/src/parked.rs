@@ -83,6 +83,10 @@ fn read(shell: &Shell, envelope: &Envelope) -> Parked {
     let own = [headers::PARKED_CODE, headers::PARKED_REASON, headers::PARKED_FROM, headers::ATTEMPT];
     let mut kept: Vec<(String, String)> =
         envelope.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())).map(clone_pair).collect();
+    // Two services read what a channel accepted. Only what the router could not read was not heard by it.
+    if !matches!(Queue::from_name(&from), Some(Queue::RouterInbound(_))) {
+        kept.retain(|(name, _)| name != headers::ACCEPTED);
+    }
     kept.push((KIND.to_owned(), envelope.kind.clone()));
     kept.push((MESSAGE_ID.to_owned(), envelope.id.clone()));
     Parked {

@@ -11,6 +11,7 @@ use domain::{Class, Conversation, Failure, Message, OrganizationId, Outcome, Par
 use ports::{
     StoreError,
     apis::{GateApi, Verdict},
+    conservation::{Fate, Stamp},
     journal::CommitError,
 };
 use routing::{Change, Decision, Effect, Event, Rules, Stamped, State, decide};
@@ -30,12 +31,14 @@ pub(crate) struct Item {
     pub(crate) span: Span,
     /// The `traceparent` that came with it.
     pub(crate) trace: Option<String>,
+    /// The number that the channel gave it.
+    pub(crate) stamp: Option<Stamp>,
 }
 
 impl Item {
     /// An event that came without a message.
     pub(crate) const fn new(event: Event, span: Span) -> Self {
-        Self { event, span, trace: None }
+        Self { event, span, trace: None, stamp: None }
     }
 }
 
@@ -153,6 +156,9 @@ impl Shell {
             }
             for effect in std::mem::take(&mut decision.effects) {
                 draft.effect(effect, &item.span, now);
+            }
+            if let Some(stamp) = &item.stamp {
+                heard(&mut draft, stamp, &decision);
             }
             decisions.push(decision);
         }
@@ -280,6 +286,14 @@ impl Shell {
                 metrics.count(metric::CONVERSATIONS_CLOSED, &labels, 1);
             }
         }
+    }
+}
+
+/// What is refused is parked, and heard of by whoever keeps it.
+fn heard(draft: &mut Draft, stamp: &Stamp, decision: &Decision) {
+    if decision.refusal.is_none() {
+        let fate = if decision.why == "duplicate" { Fate::Duplicate } else { Fate::Carried };
+        draft.heard.push((stamp.clone(), fate));
     }
 }
 

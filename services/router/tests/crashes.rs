@@ -82,6 +82,14 @@ impl Journal for Scripted {
         self.inner.contact(organization, id).await
     }
 
+    async fn accepted(&self, streams: &[ports::conservation::Accepted]) -> Result<(), StoreError> {
+        self.inner.accepted(streams).await
+    }
+
+    async fn fold_heard(&self, since: Timestamp) -> Result<(), StoreError> {
+        self.inner.fold_heard(since).await
+    }
+
     async fn said(&self, since: &[(domain::Thread, Timestamp)]) -> Result<Vec<ports::journal::Said>, StoreError> {
         self.inner.said(since).await
     }

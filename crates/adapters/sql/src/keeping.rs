@@ -24,6 +24,8 @@ pub(crate) async fn sweep(store: &SqlStore, events_before: Timestamp, now: Times
         ("windows", "thread", "expires_at", now, "TRUE"),
         ("sign_ins", "token_hash", "expires_at", now, "TRUE"),
         ("processed", "event", "at", long_ago, "TRUE"),
+        ("accepted", "slot, stream", "slot", long_ago, "TRUE"),
+        ("heard", "slot, stream, fate, first, last", "slot", long_ago, "TRUE"),
         // One that was begun and never finished stays: it is in doubt.
         ("attempts", "message, part", "begun_at", long_ago, "state <> 'begun'"),
     ] {

@@ -9,6 +9,7 @@
 
 mod audit;
 mod consents;
+mod conservation;
 mod directory;
 mod gate;
 mod journal;

@@ -8,8 +8,10 @@ use ports::{Parking, StoreError};
 use sea_orm::Value;
 
 use crate::{
-    SqlStore,
-    statement::{Row, Sql, Table, execute_in, failure, json, optional_printed, optional_text, printed, text},
+    SqlStore, conservation,
+    statement::{
+        Row, Sql, Table, execute_in, failure, insert_rows, json, optional_printed, optional_text, printed, text,
+    },
 };
 
 pub(crate) const PARKED: Table = Table {
@@ -85,7 +87,14 @@ impl Parking for SqlStore {
             return Ok(());
         }
         let values = values(parked)?;
-        self.insert(PARKED, AGAIN, values).await
+        let heard = conservation::parked_values(parked);
+        self.in_time(async {
+            let writing = self.begin().await?;
+            insert_rows(writing.connection(), PARKED, AGAIN, values).await.map_err(failure)?;
+            conservation::note_heard(writing.connection(), heard).await.map_err(failure)?;
+            writing.commit().await.map_err(failure)
+        })
+        .await
     }
 
     async fn list(&self, organization: Option<OrganizationId>, limit: u32) -> Result<Vec<Parked>, StoreError> {

@@ -7,7 +7,7 @@
 //! one list.
 
 /// The statements of each version, oldest first. A released version never changes: mend it with the next one.
-pub(crate) const VERSIONS: &[&[&str]] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+pub(crate) const VERSIONS: &[&[&str]] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 const VERSION_1: &[&str] = &[
     // ---- the journal
@@ -119,3 +119,11 @@ const VERSION_3: &[&str] = &[
 // What a contact said in a conversation that is over is found by thread. The open one has its own index.
 const VERSION_4: &[&str] =
     &["CREATE INDEX conversations_closed_thread ON conversations (thread) WHERE stage = 'closed'"];
+
+// What channels accepted, and what was heard of it. `stream` begins with `slot`, so that rows of one time lie together.
+const VERSION_5: &[&str] = &[
+    "CREATE TABLE accepted (slot BIGINT NOT NULL, stream TEXT NOT NULL, upto BIGINT NOT NULL, void TEXT NOT NULL,
+        at BIGINT NOT NULL, PRIMARY KEY (slot, stream)) {clustered}",
+    "CREATE TABLE heard (slot BIGINT NOT NULL, stream TEXT NOT NULL, fate TEXT NOT NULL, first BIGINT NOT NULL,
+        last BIGINT NOT NULL, PRIMARY KEY (slot, stream, fate, first, last)) {clustered}",
+];

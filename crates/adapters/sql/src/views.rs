@@ -5,11 +5,14 @@ use domain::{
     Conversation, ConversationId, DeskChange, DeskEvent, Message, MessageId, OrganizationId, QueueId, Seat, Stage,
     Timestamp,
 };
-use ports::{AuditCounts, ConversationFilter, StageCount, StoreError, Unaccounted, Views};
+use ports::{
+    AuditCounts, ConversationFilter, StageCount, StoreError, Unaccounted, Views,
+    conservation::{IntakeCounts, Period, SendCounts},
+};
 use sea_orm::Value;
 
 use crate::{
-    SqlStore, audit, rows,
+    SqlStore, audit, conservation, rows,
     statement::{Row, Sql, clean, name, number, printed},
 };
 
@@ -203,6 +206,14 @@ impl Views for SqlStore {
 
     async fn audit(&self, organization: Option<OrganizationId>) -> Result<AuditCounts, StoreError> {
         audit::counts(self, organization).await
+    }
+
+    async fn intake(&self, period: &Period) -> Result<IntakeCounts, StoreError> {
+        conservation::intake(self, period).await
+    }
+
+    async fn sends(&self, period: &Period) -> Result<SendCounts, StoreError> {
+        conservation::sends(self, period).await
     }
 
     async fn unaccounted_out(

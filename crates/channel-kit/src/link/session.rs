@@ -278,8 +278,9 @@ impl Session {
             tracing::error!(error, code = %codes::UNAVAILABLE, "a visitor's frame is turned away");
             ("unavailable", "not now; send it again".to_owned())
         };
-        self.kit.intake.accept(batch).await.map_err(|error| unavailable(error.to_string()))?;
         let account = self.live.account.id;
+        let accepted = self.kit.intake.accept(account, batch, now).await;
+        accepted.map_err(|error| unavailable(error.to_string()))?;
         for (id, content) in own {
             let item = Stored {
                 from: frames::From::Visitor,

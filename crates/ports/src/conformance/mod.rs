@@ -16,6 +16,7 @@ pub mod blobs;
 pub mod buckets;
 pub mod bus;
 pub mod consents;
+pub mod conservation;
 pub mod cursors;
 pub mod directory;
 pub mod journal;
@@ -187,6 +188,11 @@ macro_rules! conformance {
                 the_audit_compares_messages_with_their_conversation,
                 the_audit_compares_seats_with_their_conversations,
             ]
+        );
+        $crate::conformance_tests!(
+            conservation,
+            $fresh,
+            [what_was_accepted_is_set_beside_what_was_heard, what_was_submitted_is_counted_by_what_became_of_it,]
         );
     };
 }

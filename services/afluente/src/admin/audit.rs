@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use ports::{AuditCounts, Clock as _, Unaccounted};
+use clap::Args;
+use domain::{AccountId, Timestamp};
+use ports::{
+    AuditCounts, Clock as _, Unaccounted,
+    conservation::{IntakeCounts, Period, SendCounts},
+};
 use runtime::clock::SystemClock;
 use serde_json::json;
 
-use super::store;
+use super::{store, when::moment};
 use crate::{
     Place,
     exit::{Problem, say},
@@ -17,53 +22,132 @@ use crate::{
 const QUEUED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// What the counts look at, said with them...
-const CHECKED: &str = "checked: what was carried out has its message, in order; no send is queued for long without an \
-    attempt, an outbox row or, on the embedded bus, anything of its conversation";
+const CHECKED: &str = "checked: what channels accepted was carried out, known already or parked; what was carried out \
+    has its message, in order; no send is queued for long without an attempt, an outbox row or, on the embedded bus, \
+    anything of its conversation";
 /// ...and what they cannot see.
-const NOT_CHECKED: &str = "not checked: that all that a webhook accepted was carried out; for that, compare messages in, \
-    to be carried out and parked with what the provider sent";
+const NOT_CHECKED: &str = "not checked: the last seconds of a channel process that was killed, until a later message \
+    of it is heard; whether a provider has what it accepted from us";
+
+/// What to count.
+#[derive(Args)]
+pub(crate) struct Audit {
+    #[command(flatten)]
+    place: Place,
+    /// Only this account, by name or id. What is accepted and sent is counted by account; the rest always for all.
+    #[arg(long)]
+    account: Option<String>,
+    /// Only what was accepted or sent since: 2h, 7d, 2026-11-28, 2026-11-28T09:30:00Z. What is accepted is kept for 30
+    /// days, in slots of ten minutes.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only what was accepted or sent before.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Prints the counts. Exits with 1 when something is unaccounted for.
-pub(crate) async fn run(place: &Place, as_json: bool) -> Result<(), Problem> {
-    let (_, stores) = store(place, false).await?;
+pub(crate) async fn run(audit: &Audit) -> Result<(), Problem> {
+    let (_, stores) = store(&audit.place, false).await?;
+    let now = SystemClock.now();
+    let time =
+        |text: &Option<String>| text.as_deref().map(|text| moment(text, now)).transpose().map_err(Problem::usage);
+    let account = match &audit.account {
+        Some(wanted) => Some(account(&stores, wanted).await?),
+        None => None,
+    };
+    let period = Period { account, since: time(&audit.since)?, until: time(&audit.until)? };
     let counts = stores.views.audit(None).await?;
     let millis = i64::try_from(QUEUED_FOR.as_millis()).unwrap_or(i64::MAX);
-    let before = domain::Timestamp::from_millis(SystemClock.now().millis().saturating_sub(millis));
+    let before = Timestamp::from_millis(now.millis().saturating_sub(millis));
     let lost = stores.views.unaccounted_out(None, before).await?;
-    if as_json {
+    let intake = stores.views.intake(&period).await?;
+    let sends = stores.views.sends(&period).await?;
+    if audit.json {
         let mut all = json!(counts);
+        all["intake"] = json!(intake);
+        all["sends"] = json!(sends);
         all["unaccounted_out"] = json!(lost.count);
         all["unaccounted_messages"] = json!(lost.messages);
         all["queued_for_minutes"] = json!(QUEUED_FOR.as_secs() / 60);
         all["scope"] = json!([CHECKED, NOT_CHECKED]);
         say(all);
     } else {
+        print_intake(&intake);
+        print_sends(&sends);
         print(&counts, &lost);
     }
-    if lost.count > 0 || counts.unaccounted_in > 0 || counts.out_of_order > 0 || counts.seat_mismatch > 0 {
+    let wrong = intake.unaccounted + lost.count + counts.unaccounted_in + counts.out_of_order + counts.seat_mismatch;
+    if wrong > 0 {
         return Err(Problem::failed("something is unaccounted for, out of order, or a seat's load is off"));
     }
     Ok(())
 }
 
+async fn account(stores: &bootstrap::Stores, wanted: &str) -> Result<AccountId, Problem> {
+    let all = stores.directory.accounts(None).await?;
+    let found: Vec<_> = all.iter().filter(|one| one.name == wanted || one.id.to_string() == wanted).collect();
+    match found.as_slice() {
+        [one] => Ok(one.id),
+        [] => Err(Problem::usage(format!("there is no account '{wanted}'; `afluente account list` shows them"))),
+        _ => Err(Problem::usage(format!("several channels have an account '{wanted}': say its id"))),
+    }
+}
+
+fn row(name: &str, count: u64) {
+    say(format_args!("{name:<24} {count:>10}"));
+}
+
+fn print_intake(intake: &IntakeCounts) {
+    row("accepted", intake.accepted);
+    row("  carried out", intake.carried_out);
+    row("  duplicates", intake.duplicates);
+    row("  parked", intake.parked);
+    row("  on its way", intake.on_its_way);
+    row("  unaccounted for", intake.unaccounted);
+    row("not confirmed", intake.unconfirmed);
+    for one in &intake.missing {
+        let (stream, (first, last)) = (&one.stream, one.range);
+        let slot = stream.slot.millis() / 1_000;
+        say(format_args!(
+            "    account {}, numbers {first} to {last} of {} in partition {}, accepted in the ten minutes from {slot} s",
+            stream.account, stream.source, stream.partition.0
+        ));
+    }
+    if intake.missing.len() >= IntakeCounts::NAMED {
+        say("    and perhaps more");
+    }
+}
+
+fn print_sends(sends: &SendCounts) {
+    row("submitted", sends.submitted);
+    for (state, count) in &sends.states {
+        row(&format!("  {state}"), *count);
+        if state == "failed" {
+            for (code, count) in &sends.failed {
+                row(&format!("    {code}"), *count);
+            }
+        }
+    }
+}
+
 fn print(counts: &AuditCounts, lost: &Unaccounted) {
-    say("carried out:");
+    say("events carried out:");
     for (kind, count) in &counts.processed {
-        say(format_args!("  {kind:<16} {count:>10}"));
+        row(&format!("  {kind}"), *count);
     }
-    let row = |name: &str, count: u64| say(format_args!("{name:<22} {count:>10}"));
     row("messages in", counts.messages_in);
-    for (state, count) in &counts.messages_out {
-        row(&format!("messages out {state}"), *count);
-    }
     row("sends not yet ended", counts.queued_out);
     row("to be published", counts.outbox);
     match counts.in_broker {
         Some(waiting) => row("to be carried out", waiting),
-        None => say(format_args!("{:<22} {:>10}", "to be carried out", "see broker")),
+        None => say(format_args!("{:<24} {:>10}", "to be carried out", "see broker")),
     }
     row("receipts held", counts.held_receipts);
-    row("parked", counts.parked);
+    row("parked, not redriven", counts.parked);
     row("events unaccounted for", counts.unaccounted_in);
     row("sends unaccounted for", lost.count);
     for id in &lost.messages {

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod broker;
 pub(crate) mod parked;
 pub(crate) mod user;
+mod when;
 
 use crate::{Place, exit::Problem, settings::Settings};
 

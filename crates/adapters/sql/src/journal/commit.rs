@@ -17,7 +17,7 @@ use ports::{
 use sea_orm::{DatabaseTransaction, DbErr, Value};
 
 use crate::{
-    SqlStore, rows,
+    SqlStore, conservation, rows,
     rows::{CONTACTS, CONVERSATIONS, MESSAGES, SEATS, provider_key},
     statement::{
         Table, execute_in, failure, insert_returning, insert_rows, is_conflict, json, number, optional_text, printed,
@@ -83,6 +83,7 @@ struct Ready {
     timers_back: Vec<(&'static str, Vec<Value>)>,
     outbox: Vec<Value>,
     parked: Vec<Value>,
+    heard: Vec<Value>,
     pages: Vec<Page>,
 }
 
@@ -112,6 +113,7 @@ impl Ready {
             timers_back,
             outbox: all(&commit.outbox.iter().collect::<Vec<_>>(), outbox_values)?,
             parked: crate::parking::values(&commit.parked)?,
+            heard: conservation::heard_values(&commit.heard),
             pages: pages(&commit.events)?,
         })
     }
@@ -226,6 +228,7 @@ async fn write(on: &DatabaseTransaction, commit: &Commit, ready: Ready) -> Resul
         execute_in(on, text, &[kind.into()], conversations).await.map_err(stands_against)?;
     }
     insert_rows(on, crate::parking::PARKED, crate::parking::AGAIN, ready.parked).await.map_err(stands_against)?;
+    conservation::note_heard(on, ready.heard).await.map_err(stands_against)?;
     insert_rows(on, OUTBOX, "", ready.outbox).await.map_err(stands_against)?;
     number_events(on, &commit.events, ready.pages).await
 }

@@ -11,11 +11,12 @@ use domain::{
 };
 use ports::{
     Journal, StoreError,
+    conservation::Accepted,
     journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Said, Snapshot},
 };
 
 use crate::{
-    SqlStore, keeping, rows,
+    SqlStore, conservation, keeping, rows,
     statement::{Sql, printed},
 };
 
@@ -74,6 +75,14 @@ impl Journal for SqlStore {
             )
             .await?;
         row.as_ref().map(rows::contact).transpose()
+    }
+
+    async fn accepted(&self, streams: &[Accepted]) -> Result<(), StoreError> {
+        conservation::accepted(self, streams).await
+    }
+
+    async fn fold_heard(&self, since: Timestamp) -> Result<(), StoreError> {
+        conservation::fold(self, since).await
     }
 
     async fn said(&self, since: &[(Thread, Timestamp)]) -> Result<Vec<Said>, StoreError> {

@@ -1,0 +1,142 @@
+//! The audit as metrics: one replica looks now and then, notes when the queues were seen empty, and says how many
+//! messages are unaccounted for. `afluente audit` asks the same store.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use domain::{Partition, Timestamp};
+use ports::{
+    StoreError,
+    conservation::{GRACE, IntakeCounts, Period, SEEN_EMPTY, SLOT},
+    topology::Queue,
+};
+use runtime::{
+    Drain,
+    names::{label, metric},
+};
+
+use crate::shell::Shell;
+
+const LEASE: &str = "router.audit";
+/// How far back the metrics look. What is older is the command's to find.
+const LOOK_BACK: Duration = Duration::from_secs(2 * 60 * 60);
+/// How long a send may be queued with nothing on its way before it counts.
+const QUEUED_FOR: Duration = Duration::from_secs(10 * 60);
+
+/// Looks until the drain begins.
+pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
+    let every = Duration::from_millis(shell.config.audit_millis.max(10));
+    let mut watch = Watch::default();
+    loop {
+        match look(&shell, &mut watch, every).await {
+            // Another replica says it.
+            Ok(None) => say(&shell, &IntakeCounts::default(), 0),
+            Ok(Some((intake, sends))) => say(&shell, &intake, sends),
+            Err(error) => tracing::debug!(%error, "the audit is made later"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = drain.begun() => return Ok(()),
+        }
+    }
+}
+
+async fn look(shell: &Shell, watch: &mut Watch, every: Duration) -> Result<Option<(IntakeCounts, u64)>, StoreError> {
+    let env = &shell.env;
+    let now = env.clock.now();
+    if !env.leases.claim(LEASE, &env.replica, now, every * 3).await? {
+        watch.seen.clear();
+        return Ok(None);
+    }
+    for partition in (0..env.partitions).map(Partition) {
+        // What is delivered and not settled is waited for below; a broker that is away shows nothing.
+        if env.bus.depth(&Queue::RouterInbound(partition)).await.is_ok_and(|depth| depth.ready == 0) {
+            watch.empty(partition, now);
+        }
+    }
+    let old = watch.old_enough(now);
+    if !old.is_empty() {
+        let place = serde_json::to_string(&old).map_err(|error| StoreError::Refused(error.to_string()))?;
+        env.cursors.set(SEEN_EMPTY, &place).await?;
+    }
+    env.journal.fold_heard(earlier(now, 2 * SLOT)).await?;
+    let period = Period { since: Some(earlier(now, LOOK_BACK)), ..Period::default() };
+    let intake = env.views.intake(&period).await?;
+    let sends = env.views.unaccounted_out(None, earlier(now, QUEUED_FOR)).await?;
+    if intake.unaccounted > 0 {
+        tracing::error!(
+            count = intake.unaccounted,
+            "messages that a channel accepted are gone: `afluente audit` names them"
+        );
+    }
+    Ok(Some((intake, sends.count)))
+}
+
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    Timestamp::from_millis(at.millis().saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge beyond 2^53 may be off by one")]
+fn say(shell: &Shell, intake: &IntakeCounts, sends: u64) {
+    let metrics = &shell.env.metrics;
+    for (what, count) in [
+        ("accepted", intake.accepted),
+        ("carried_out", intake.carried_out),
+        ("duplicate", intake.duplicates),
+        ("parked", intake.parked),
+        ("on_its_way", intake.on_its_way),
+        ("unaccounted", intake.unaccounted),
+        ("unconfirmed", intake.unconfirmed),
+    ] {
+        metrics.gauge(metric::AUDIT_INTAKE, &[(label::OUTCOME, what)], count as f64);
+    }
+    metrics.gauge(metric::AUDIT_SENDS, &[], sends as f64);
+}
+
+/// When the queues were seen empty. A sight counts once it is [`GRACE`] old: what was in a worker's hand then has been
+/// committed, or is in the queue again.
+#[derive(Default)]
+struct Watch {
+    seen: BTreeMap<u16, VecDeque<Timestamp>>,
+}
+
+impl Watch {
+    fn empty(&mut self, partition: Partition, now: Timestamp) {
+        self.seen.entry(partition.0).or_default().push_back(now);
+    }
+
+    /// The last sight of each queue that is old enough; older ones are forgotten.
+    fn old_enough(&mut self, now: Timestamp) -> BTreeMap<u16, Timestamp> {
+        let mut last = BTreeMap::new();
+        for (partition, seen) in &mut self.seen {
+            while seen.get(1).is_some_and(|next| *next + GRACE <= now) {
+                seen.pop_front();
+            }
+            if let Some(at) = seen.front().filter(|at| **at + GRACE <= now) {
+                last.insert(*partition, *at);
+            }
+        }
+        last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x_1_a_sight_of_an_empty_queue_counts_once_it_is_old_enough() {
+        let at = Timestamp::from_secs;
+        let mut watch = Watch::default();
+        watch.empty(Partition(1), at(0));
+        watch.empty(Partition(1), at(30));
+        assert_eq!(watch.old_enough(at(59)), BTreeMap::new());
+        assert_eq!(watch.old_enough(at(61)), BTreeMap::from([(1, at(0))]));
+        watch.empty(Partition(1), at(100));
+        assert_eq!(watch.old_enough(at(120)), BTreeMap::from([(1, at(30))]));
+        assert_eq!(watch.old_enough(at(400)), BTreeMap::from([(1, at(100))]));
+    }
+}
