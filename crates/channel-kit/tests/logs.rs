@@ -1,5 +1,4 @@
-//! What is logged, in a process of its own: which log lines are on is decided once for all threads, and a test beside
-//! this one, without a subscriber, would switch them off.
+//! What is logged, in a process of its own: nothing of other tests is in it.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 // The kit's own tests name it as channels do.
@@ -17,7 +16,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn logs_carry_no_words_and_no_addresses() {
-    let (logs, _guard) = Logs::listen();
+    let logs = Logs::listen();
     let mut world = World::open().await;
     let provider = FakeProvider::new(Reply::Answer(answer(200, &json!({ "said": "an answer of a person" }))));
     let running = world.start(Arc::new(Echo), world.config(), &[(account(), provider)]).await;

@@ -327,32 +327,52 @@ pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "it never came to pass: {what}");
 }
 
-/// Everything that this thread logs, at every level.
-#[derive(Clone, Default)]
-pub struct Logs(Arc<Mutex<Vec<u8>>>);
+/// Everything that this process logs from [`Logs::listen`] on, on every thread. What other tests of the same binary log
+/// meanwhile is heard too, and must be as clean.
+///
+/// One subscriber for the whole process: which log lines are on is decided once for all threads, so one that listens on
+/// a single thread hears almost nothing when another test comes to a line first.
+pub struct Logs {
+    from: usize,
+}
+
+/// What the process logged since the first [`Logs::listen`].
+static LOGGED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 impl Logs {
-    /// Listens until the guard is dropped.
-    pub fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
-        let logs = Self::default();
-        let writer = logs.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (logs, tracing::subscriber::set_default(subscriber))
+    /// Listens from now on.
+    ///
+    /// # Panics
+    /// When something else listens for the whole process.
+    pub fn listen() -> Self {
+        static SUBSCRIBED: std::sync::Once = std::sync::Once::new();
+        SUBSCRIBED.call_once(|| {
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::DEBUG)
+                .with_ansi(false)
+                .with_writer(|| Ear)
+                .finish();
+            tracing::subscriber::set_global_default(subscriber).expect("nobody else listens");
+        });
+        Self { from: logged().len() }
     }
 
     /// What was logged.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(logged().get(self.from..).unwrap_or_default()).into_owned()
     }
 }
 
-impl io::Write for Logs {
+/// A test that failed leaves what was logged as it is.
+fn logged() -> std::sync::MutexGuard<'static, Vec<u8>> {
+    LOGGED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+struct Ear;
+
+impl io::Write for Ear {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        logged().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -63,7 +63,7 @@ pub struct LinkFixture {
 
 /// The way in by webhook.
 pub async fn webhook(fixture: WebhookFixture) {
-    let (logs, _guard) = Logs::listen();
+    let logs = Logs::listen();
     let redactor = Redactor::of(&fixture.account);
     incoming::refused(&fixture).await;
     incoming::duplicates(&fixture).await;
@@ -71,12 +71,13 @@ pub async fn webhook(fixture: WebhookFixture) {
     incoming::broker_away(&fixture).await;
     incoming::restart_with_a_full_spool(&fixture).await;
     incoming::malformed_and_panicking(&fixture).await;
+    heard(&logs, "a webhook call is parked");
     clean("the way in", &redactor, &logs.text());
 }
 
 /// The way out.
 pub async fn sends(fixture: SendFixture) {
-    let (logs, _guard) = Logs::listen();
+    let logs = Logs::listen();
     let redactor = Redactor::of(&fixture.account);
     outgoing::in_order_and_in_parts(&fixture).await;
     outgoing::a_failing_part(&fixture).await;
@@ -86,20 +87,26 @@ pub async fn sends(fixture: SendFixture) {
     outgoing::panics_and_doubts(&fixture).await;
     let transcripts = outgoing::revoked(&fixture).await;
     assert!(transcripts.contains("Transcript"), "exchanges are kept: {transcripts}");
-    assert!(logs.text().contains("exchange with the provider"), "the log is heard");
+    heard(&logs, "exchange with the provider");
     clean("transcripts", &redactor, &transcripts);
     clean("the way out", &redactor, &logs.text());
 }
 
 /// Live links, both ways.
 pub async fn link(fixture: LinkFixture) {
-    let (logs, _guard) = Logs::listen();
+    let logs = Logs::listen();
     let redactor = Redactor::of(&fixture.account);
     live::both_ways(&fixture).await;
     live::broker_away(&fixture).await;
     live::strangers_and_forgers(&fixture).await;
     live::files(&fixture).await;
+    heard(&logs, "an arrival goes to the disk spool");
     clean("the link", &redactor, &logs.text());
+}
+
+/// An empty log is clean, and says nothing.
+fn heard(logs: &Logs, line: &str) {
+    assert!(logs.text().contains(line), "the log is not heard: '{line}' is not in it");
 }
 
 fn clean(what: &str, redactor: &Redactor, text: &str) {
