@@ -41,7 +41,12 @@ struct Mesh {
 }
 
 fn servers() -> Option<(String, String, String)> {
-    let of = |key: &str| std::env::var(key).ok();
+    let required = std::env::var("AFLUENTE_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
+    let of = |key: &str| {
+        let found = std::env::var(key).ok();
+        assert!(found.is_some() || !required, "{key} is not set, and servers are required");
+        found
+    };
     Some((of("AFLUENTE_TEST_AMQP")?, of("AFLUENTE_TEST_POSTGRES")?, of("AFLUENTE_TEST_REDIS")?))
 }
 

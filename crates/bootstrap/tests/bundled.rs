@@ -1,5 +1,5 @@
 //! Bundles over real buses: the same suite as the bare bus, and what is special about them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
     collections::BTreeMap,
@@ -46,10 +46,7 @@ mod on_rabbitmq {
 
     async fn fresh() -> Option<(Arc<dyn Bus>, ())> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let Ok(url) = std::env::var("AFLUENTE_TEST_AMQP") else {
-            eprintln!("skipped: AFLUENTE_TEST_AMQP is not set");
-            return None;
-        };
+        let url = ports::conformance::server("AFLUENTE_TEST_AMQP")?;
         let namespace = format!("b{}-{}.", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let channels = vec!["whatsapp".parse().unwrap()];
         let config = RabbitConfig { namespace, ..RabbitConfig::new(url, 2, channels, "test") };

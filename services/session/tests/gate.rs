@@ -379,10 +379,7 @@ async fn ses_1_an_emptied_window_store_heals_from_what_the_router_committed() {
 /// Redis with nothing in it, while the consent ledger and the router's store have everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ses_1_an_emptied_redis_heals_from_what_the_router_committed() {
-    let Ok(url) = std::env::var("AFLUENTE_TEST_REDIS") else {
-        eprintln!("skipped: AFLUENTE_TEST_REDIS is not set");
-        return;
-    };
+    let Some(url) = ports::conformance::server("AFLUENTE_TEST_REDIS") else { return };
     let namespace = |n| format!("gate-{}-{n}:", std::process::id());
     let redis = RedisStore::connect(&url, namespace(1)).await.unwrap();
     let mut world = World::over(Some(Arc::new(redis))).await;

@@ -12,10 +12,7 @@ use ports::Bus;
 
 async fn fresh() -> Option<(Arc<dyn Bus>, ())> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let Ok(url) = std::env::var("AFLUENTE_TEST_AMQP") else {
-        eprintln!("skipped: AFLUENTE_TEST_AMQP is not set");
-        return None;
-    };
+    let url = ports::conformance::server("AFLUENTE_TEST_AMQP")?;
     let namespace = format!("c{}-{}.", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let config = RabbitConfig { namespace, ..RabbitConfig::new(url, 2, vec!["whatsapp".parse().unwrap()], "test") };
     Some((Arc::new(RabbitBus::connect(config).await.unwrap()), ()))

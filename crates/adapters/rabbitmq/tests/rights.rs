@@ -28,10 +28,8 @@ fn whatsapp() -> Channel {
 
 /// The broker's map declared by an administrator, and a user for each service; none without servers.
 async fn mesh() -> Option<RabbitConfig> {
-    let (Ok(url), Ok(folder)) = (std::env::var("AFLUENTE_TEST_AMQP"), std::env::var("AFLUENTE_TEST_SERVERS")) else {
-        eprintln!("skipped: AFLUENTE_TEST_AMQP and AFLUENTE_TEST_SERVERS are not set");
-        return None;
-    };
+    let url = ports::conformance::server("AFLUENTE_TEST_AMQP")?;
+    let folder = ports::conformance::server("AFLUENTE_TEST_SERVERS")?;
     let administrator = config(&url);
     set_up(administrator.clone()).await.unwrap();
     let mut lines = String::new();

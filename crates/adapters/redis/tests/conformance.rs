@@ -13,10 +13,7 @@ use ports::{Buckets, Leases, Windows};
 /// A store with a namespace of its own.
 async fn store() -> Option<Arc<RedisStore>> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let Ok(url) = std::env::var("AFLUENTE_TEST_REDIS") else {
-        eprintln!("skipped: AFLUENTE_TEST_REDIS is not set");
-        return None;
-    };
+    let url = ports::conformance::server("AFLUENTE_TEST_REDIS")?;
     let namespace = format!("conformance-{}-{}:", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     Some(Arc::new(RedisStore::connect(&url, namespace).await.unwrap()))
 }

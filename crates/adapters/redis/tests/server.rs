@@ -19,10 +19,7 @@ fn namespace() -> String {
 }
 
 async fn store() -> Option<(RedisStore, String, String)> {
-    let Ok(url) = std::env::var("AFLUENTE_TEST_REDIS") else {
-        eprintln!("skipped: AFLUENTE_TEST_REDIS is not set");
-        return None;
-    };
+    let url = ports::conformance::server("AFLUENTE_TEST_REDIS")?;
     let namespace = namespace();
     Some((RedisStore::connect(&url, namespace.clone()).await.unwrap(), namespace, url))
 }

@@ -13,10 +13,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 pub(crate) struct Schema;
 
 async fn admin() -> Option<(DatabaseConnection, String)> {
-    let Ok(url) = std::env::var("AFLUENTE_TEST_POSTGRES") else {
-        eprintln!("skipped: AFLUENTE_TEST_POSTGRES is not set");
-        return None;
-    };
+    let url = ports::conformance::server("AFLUENTE_TEST_POSTGRES")?;
     Some((Database::connect(&url).await.expect("the test server"), url))
 }
 

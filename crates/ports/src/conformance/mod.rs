@@ -10,7 +10,13 @@
 //! What is made must be fresh for each test: nobody else's messages or rows. A bus must have partitions 0 and 1 and the
 //! channel `whatsapp`. The second value is kept until the test has ended. `views` takes a pair of the journal and the
 //! views on it. Nothing here measures time; what must come is awaited with patience.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::disallowed_methods,
+    clippy::print_stderr
+)]
 
 pub mod blobs;
 pub mod buckets;
@@ -29,6 +35,21 @@ pub mod samples;
 pub mod sign_ins;
 pub mod views;
 pub mod windows;
+
+/// The address of a real server for tests (`scripts/servers.sh` starts them). None says that the test was skipped.
+///
+/// # Panics
+/// Where servers are required (`AFLUENTE_TEST_REQUIRE_SERVERS=1`, as `make test` sets it) and this one is not given: a
+/// suite that skips everything must not look like one that passed.
+pub fn server(variable: &str) -> Option<String> {
+    let found = std::env::var(variable).ok();
+    if found.is_none() {
+        let required = std::env::var("AFLUENTE_TEST_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
+        assert!(!required, "{variable} is not set, and AFLUENTE_TEST_REQUIRE_SERVERS says that servers are required");
+        eprintln!("skipped: {variable} is not set");
+    }
+    found
+}
 
 /// The tests of one suite. See [`crate::conformance`].
 #[macro_export]

@@ -36,10 +36,7 @@ pub fn config(url: &str) -> RabbitConfig {
 
 /// The bus of a fresh namespace, or none when there is no broker.
 pub async fn bus() -> Option<(RabbitBus, RabbitConfig)> {
-    let Ok(url) = std::env::var("AFLUENTE_TEST_AMQP") else {
-        eprintln!("skipped: AFLUENTE_TEST_AMQP is not set");
-        return None;
-    };
+    let url = ports::conformance::server("AFLUENTE_TEST_AMQP")?;
     let config = config(&url);
     Some((RabbitBus::connect(config.clone()).await.unwrap(), config))
 }
