@@ -54,19 +54,8 @@ impl Graph {
     ///
     /// # Panics
     /// When cargo does not answer: there is nothing to test then.
-    #[expect(clippy::disallowed_methods, reason = "cargo tells its tests by the environment where it is")]
     pub fn read() -> Self {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let output = Command::new(cargo)
-            .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", PLATFORM])
-            .current_dir(super::root())
-            .output();
-        let Ok(output) = output else { panic!("cargo metadata did not run") };
-        assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-        let Ok(metadata) = serde_json::from_slice::<Value>(&output.stdout) else {
-            panic!("cargo metadata is not JSON")
-        };
-        Self::from_metadata(&metadata)
+        Self::from_metadata(&metadata(&[]))
     }
 
     fn from_metadata(metadata: &Value) -> Self {
@@ -101,6 +90,24 @@ impl Graph {
         }
         seen.into_iter().filter_map(|id| self.names.get(id)).map(String::as_str).collect()
     }
+}
+
+/// What `cargo metadata` says of this platform, with more arguments.
+///
+/// # Panics
+/// When cargo does not answer: there is nothing to test then.
+#[expect(clippy::disallowed_methods, reason = "cargo tells its tests by the environment where it is")]
+pub fn metadata(more: &[&str]) -> Value {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", PLATFORM])
+        .args(more)
+        .current_dir(super::root())
+        .output();
+    let Ok(output) = output else { panic!("cargo metadata did not run") };
+    assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    let Ok(metadata) = serde_json::from_slice::<Value>(&output.stdout) else { panic!("cargo metadata is not JSON") };
+    metadata
 }
 
 fn member(package: &Value, name: String) -> Package {

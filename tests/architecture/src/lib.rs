@@ -8,5 +8,5 @@
 mod graph;
 mod sources;
 
-pub use graph::{Graph, Kind, Package};
+pub use graph::{Graph, Kind, Package, metadata};
 pub use sources::{Source, root, sources};
