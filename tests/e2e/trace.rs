@@ -102,3 +102,21 @@ async fn op_3_one_trace_from_the_webhook_to_the_agent_and_from_the_reply_to_the_
         .collect();
     assert!(errors.is_empty(), "{errors:?}");
 }
+
+/// The certificate signs itself: it is trusted only because the system is told to.
+#[tokio::test]
+async fn op_3_traces_go_over_https_to_a_collector_that_the_system_trusts() {
+    let (address, collected, certificate) = otlp::receiver_over_tls().await;
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = folder.path().join("trusted.pem");
+    std::fs::write(&trusted, certificate).unwrap();
+    let dev = Dev::start_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("https://localhost:{}", address.port())),
+        ("OTEL_TRACES_SAMPLER", "always_on"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+        ("SSL_CERT_FILE", trusted.to_str().unwrap()),
+    ]);
+    dev.hook(&dev.account("demo-whatsapp"), &gupshup_text("wamid.tls", "5511987650002", "oi")).await;
+    let arrived = || async { (!collected.named("POST").is_empty()).then_some(()) };
+    eventually("the webhook's span", arrived).await;
+}

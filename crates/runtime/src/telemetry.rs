@@ -9,7 +9,9 @@ mod line;
 use std::time::Duration;
 
 use opentelemetry::{InstrumentationScope, KeyValue, trace::TracerProvider as _};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_otlp::{
+    SpanExporter, WithExportConfig as _, WithTonicConfig as _, tonic_types::transport::ClientTlsConfig,
+};
 use opentelemetry_sdk::{
     Resource,
     trace::{Sampler, SdkTracerProvider},
@@ -157,11 +159,15 @@ fn provider(options: &Options) -> Result<SdkTracerProvider, TelemetryError> {
     let Some(endpoint) = &options.endpoint else {
         return Ok(builder.with_sampler(Sampler::AlwaysOff).build());
     };
-    let exporter = SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint.clone())
-        .build()
-        .map_err(|error| TelemetryError(format!("the OTLP endpoint cannot be used: {error}")))?;
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint.clone());
+    // The exporter's own choice for https trusts nobody: those that the system trusts are meant.
+    let exporter = if endpoint.starts_with("https://") {
+        exporter.with_tls_config(ClientTlsConfig::new().with_enabled_roots())
+    } else {
+        exporter
+    };
+    let exporter =
+        exporter.build().map_err(|error| TelemetryError(format!("the OTLP endpoint cannot be used: {error}")))?;
     Ok(builder.with_batch_exporter(exporter).build())
 }
 

@@ -15,7 +15,10 @@ use opentelemetry_proto::tonic::{
     common::v1::{KeyValue, any_value::Value as AnyValue},
     trace::v1::Span,
 };
-use tonic::{Request, Response, Status};
+use tonic::{
+    Request, Response, Status,
+    transport::{Identity, Server, ServerTlsConfig},
+};
 
 /// What was exported so far.
 #[derive(Clone, Default)]
@@ -45,12 +48,26 @@ impl TraceService for Collected {
 
 /// Starts a receiver on a spare port.
 pub async fn receiver() -> (SocketAddr, Collected) {
+    serve(Server::builder()).await
+}
+
+/// The same over TLS, with a certificate for `localhost` that signs itself. Answers it as PEM.
+pub async fn receiver_over_tls() -> (SocketAddr, Collected, String) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = made.cert.pem();
+    let identity = Identity::from_pem(&certificate, made.signing_key.serialize_pem());
+    let server = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
+    let (address, collected) = serve(server).await;
+    (address, collected, certificate)
+}
+
+async fn serve(mut server: Server) -> (SocketAddr, Collected) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let collected = Collected::default();
     let service = TraceServiceServer::new(collected.clone());
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-    tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+    tokio::spawn(server.add_service(service).serve_with_incoming(incoming));
     (address, collected)
 }
 
