@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use runtime::http::{HttpBody, HttpError, HttpFile, HttpRequest};
 
 use crate::{
+    Redactor,
     http::{Exchange, NoAnswer, ProviderRequest, ProviderResponse, RequestBody},
-    redact::Redactor,
 };
 
 /// The most characters of a request or an answer that a transcript keeps.

@@ -12,11 +12,11 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    Redactor,
     account_http::{Recorded, Transcripts},
     contract::{ChannelType, Misconfigured, OpenAccount},
     http::AccountHttp,
     kit::Exchanges,
-    redact::Redactor,
 };
 
 /// One version of one account. A change of its settings makes a new one.

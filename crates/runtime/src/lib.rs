@@ -14,6 +14,7 @@ pub mod grpc;
 pub mod http;
 pub mod metrics;
 pub mod names;
+pub mod redact;
 pub mod serve;
 pub mod service;
 pub mod status;

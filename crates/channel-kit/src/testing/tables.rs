@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::{FakeProvider, Reply};
 use crate::{
+    Redactor,
     account_http::{Recorded, Transcripts},
     contract::{Arrival, Arrived, ChannelType, Ingress, Part, WebhookRequest},
     http::{AccountHttp, Exchange, ProviderRequest, RequestBody},
-    redact::Redactor,
 };
 
 /// A call of the provider and what it says.

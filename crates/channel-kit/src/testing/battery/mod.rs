@@ -13,7 +13,7 @@ use bytes::Bytes;
 use domain::{Account, AccountId, Address, Secret};
 
 use super::{FakeProvider, Reply, world::Logs};
-use crate::{contract::ChannelType, http::ProviderResponse, redact::Redactor};
+use crate::{Redactor, contract::ChannelType, http::ProviderResponse};
 
 /// What the battery must know of a channel with a webhook.
 pub struct WebhookFixture {

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD, engine::gene
 use domain::{Account, Failure, Outcome};
 
 /// What stands where a secret was.
-pub(crate) const MASK: &str = "[secret]";
+pub const MASK: &str = "[secret]";
 
 /// Knows the secrets of one account in all the forms in which they travel.
 #[derive(Clone, Default)]
