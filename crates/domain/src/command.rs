@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ContactCard, Content, Conversation, ConversationId, EventId, Message, MessageId, OrganizationId, Presence, QueueId,
-    Role, Timestamp, UserId,
+    ContactCard, Content, Conversation, ConversationId, EventId, Message, MessageId, OrganizationId, ParkedId,
+    Presence, QueueId, Role, Ruling, Timestamp, UserId,
 };
 
 /// A command with who asked for it. Carrying out the same `id` twice changes nothing and answers the same.
@@ -77,6 +77,15 @@ pub enum Command {
         conversation: ConversationId,
         /// The card.
         card: ContactCard,
+    },
+    /// Decide about parked messages. One alone is refused when others have decided; of several, those are left out.
+    DecideParked {
+        /// Which.
+        parked: Vec<ParkedId>,
+        /// What.
+        ruling: Ruling,
+        /// Why, in the person's words.
+        reason: Option<String>,
     },
     /// The agent's own availability.
     SetPresence {

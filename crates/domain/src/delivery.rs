@@ -201,6 +201,20 @@ impl Delivery {
         changed
     }
 
+    /// A person says what became of the parts that nobody knows of, and of those that were to follow them.
+    pub fn settle(&mut self, state: DeliveryState, failure: Option<Failure>, at: Timestamp) {
+        let planned = usize::from(self.planned.max(1)).max(self.parts.len());
+        self.parts.resize(planned, PartDelivery { state: DeliveryState::Queued, provider_ids: Vec::new() });
+        for part in &mut self.parts {
+            if matches!(part.state, DeliveryState::Queued | DeliveryState::Parked) {
+                part.state = state;
+            }
+        }
+        self.state = self.overall();
+        self.failure = failure.filter(|_| self.state == DeliveryState::Failed);
+        self.at = at;
+    }
+
     /// The index of the part that the provider knows by `id`.
     pub fn part_of(&self, id: &str) -> Option<u16> {
         let found = self.parts.iter().position(|part| part.provider_ids.iter().any(|known| known == id))?;
@@ -250,5 +264,20 @@ mod tests {
         assert!(delivery.note(0, 2, Delivered, &[], None, at));
         assert_eq!(delivery.state, Delivered);
         assert!(!delivery.note(0, 2, Sent, &[], None, at), "a late receipt changes nothing");
+    }
+
+    #[test]
+    fn x_2_a_person_settles_what_nobody_knows_of() {
+        let at = Timestamp::from_secs(1);
+        let mut delivery = Delivery::queued(at);
+        delivery.note(0, 3, Accepted, &["a".into()], None, at);
+        delivery.note(1, 3, Parked, &[], Some(Failure::of(crate::error::codes::IN_DOUBT)), at);
+        let mut arrived = delivery.clone();
+        arrived.settle(Sent, None, Timestamp::from_secs(2));
+        assert_eq!(arrived.parts.iter().map(|part| part.state).collect::<Vec<_>>(), [Accepted, Sent, Sent]);
+        assert_eq!((arrived.state, arrived.failure), (Accepted, None));
+        let why = Some(Failure::of(crate::error::codes::DISCARDED));
+        delivery.settle(Failed, why.clone(), Timestamp::from_secs(2));
+        assert_eq!((delivery.state, delivery.failure), (Failed, why));
     }
 }

@@ -156,6 +156,12 @@ codes! {
     POISON = "poison";
     /// The store could not take it, again and again; it is parked.
     STORE_REFUSED = "store_refused";
+    /// A message for an account that the organization does not have; it is parked.
+    ACCOUNT_UNKNOWN = "account_unknown";
+    /// Somebody else has decided about the parked message.
+    ALREADY_DECIDED = "already_decided";
+    /// A person decided that the message ends here.
+    DISCARDED = "discarded";
     /// The media could not be fetched before the provider forgot it.
     MEDIA_LOST = "media_lost";
 }

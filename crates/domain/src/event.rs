@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Contact, Conversation, Message, OrganizationId, Seat, Timestamp};
+use crate::{Contact, Conversation, Message, OrganizationId, ParkedMoved, Seat, Timestamp};
 
 /// A change with its place in the organization's order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct DeskEvent {
     pub change: DeskChange,
 }
 
-/// The changes. Each carries the thing as it is now, so applying one twice is harmless.
+/// The changes. Each carries the thing as it is now, or its id, so applying one twice is harmless.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum DeskChange {
@@ -29,4 +29,6 @@ pub enum DeskChange {
     Seat(Seat),
     /// A contact was saved.
     Contact(Box<Contact>),
+    /// Messages were parked, or are parked no longer. Which board that leaves, a page reads anew.
+    Parked(ParkedMoved),
 }

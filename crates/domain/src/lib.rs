@@ -43,5 +43,5 @@ pub use message::{
     Attempted, ConsentChange, GateRefusal, Inbound, InboundBody, InboundMessage, MediaJob, MediaSettled, Permit,
     Permitted, Profile, SendRequest,
 };
-pub use parked::Parked;
+pub use parked::{Parked, ParkedDecision, ParkedEntry, ParkedMoved, Ruling};
 pub use time::Timestamp;

@@ -1,7 +1,7 @@
 //! The services as their callers see them: the same trait in the same process, over gRPC, or in a test.
 
 use async_trait::async_trait;
-use domain::{Code, Commanded, Done, Refusal, SendRequest, Timestamp};
+use domain::{Code, Commanded, Done, Parked, Refusal, SendRequest, Timestamp};
 
 /// The router, for the desk.
 #[async_trait]
@@ -38,4 +38,15 @@ pub trait GateApi: Send + Sync + 'static {
     /// # Errors
     /// [`Refusal`] of class `Unavailable` when it cannot tell.
     async fn check(&self, request: &SendRequest) -> Result<Verdict, Refusal>;
+}
+
+/// The webhooks of the channels, for calls that were parked and go again.
+#[async_trait]
+pub trait HookApi: Send + Sync + 'static {
+    /// Posts the call to its account's hook, as the provider would. Answers what was said there. What still cannot be
+    /// read is parked again by the channel.
+    ///
+    /// # Errors
+    /// Why it was not taken, in one sentence.
+    async fn post(&self, parked: &Parked) -> Result<String, String>;
 }

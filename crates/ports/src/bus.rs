@@ -114,6 +114,10 @@ pub mod headers {
     pub const PARKED_REASON: &str = "afluente-parked-reason";
     /// The queue from which a message was parked.
     pub const PARKED_FROM: &str = "afluente-parked-from";
+    /// On a parked message: the `kind` of its envelope.
+    pub const KIND: &str = "afluente-kind";
+    /// On a parked message: redriving it is a new attempt at this outgoing message.
+    pub const REOPEN: &str = "afluente-reopen";
     /// How often it was tried.
     pub const ATTEMPT: &str = "afluente-attempt";
 }

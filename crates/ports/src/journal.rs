@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use domain::{
     AccountId, Contact, ContactId, Content, Conversation, ConversationId, DeskEvent, EventId, HeldReceipt, Message,
-    MessageId, OrganizationId, Parked, Partition, Seat, Thread, Timestamp, UserId,
+    MessageId, OrganizationId, Parked, ParkedDecision, ParkedEntry, ParkedId, Partition, Seat, Thread, Timestamp,
+    UserId,
 };
 
 use crate::{
-    StoreError,
+    Settled, StoreError,
     bus::Envelope,
     conservation::{Accepted, Heard},
 };
@@ -31,6 +32,8 @@ pub struct Lookup {
     pub caused: BTreeSet<EventId>,
     /// These seats.
     pub seats: BTreeSet<(OrganizationId, UserId)>,
+    /// These parked messages (with the outgoing messages that are in doubt, and their conversations).
+    pub parked: BTreeSet<(OrganizationId, ParkedId)>,
 }
 
 /// The answer to a [`Lookup`]: what exists; the rest is absent.
@@ -56,6 +59,8 @@ pub struct Snapshot {
     pub held: Vec<HeldReceipt>,
     /// Seats.
     pub seats: BTreeMap<(OrganizationId, UserId), Seat>,
+    /// Parked messages, without their bodies.
+    pub parked: BTreeMap<ParkedId, ParkedEntry>,
 }
 
 /// What is written in one commit, or not at all. `version` of a conversation, message, contact or seat is the one that
@@ -84,6 +89,10 @@ pub struct Commit {
     pub outbox: Vec<Outgoing>,
     /// Changes for the desk; the store numbers them.
     pub events: Vec<DeskEvent>,
+    /// Decisions about parked messages, each with the version that was loaded; one that has moved on refuses the commit.
+    pub decided: Vec<(ParkedDecision, u64)>,
+    /// Messages that are in doubt no longer: what is still parked of them ends.
+    pub settled: Vec<Settled>,
     /// Messages to park.
     pub parked: Vec<Parked>,
     /// The numbers of what channels accepted, among what this commit carries out or found carried out.

@@ -10,13 +10,15 @@ mod clock;
 pub mod conformance;
 pub mod conservation;
 pub mod journal;
+mod parking;
 mod stores;
 pub mod topology;
 
 pub use bus::Bus;
 pub use clock::{Clock, ManualClock};
 pub use journal::Journal;
+pub use parking::{Asked, ParkedFilter, ParkedGroup, Parking, Settled, Standing};
 pub use stores::{
     AuditCounts, Begun, Blobs, Buckets, Consents, ConversationFilter, Cursors, Directory, Leases, Ledger, MailboxItem,
-    Mailboxes, Parking, SignIn, SignIns, StageCount, StoreError, Unaccounted, Views, Windows,
+    Mailboxes, SignIn, SignIns, StageCount, StoreError, Unaccounted, Views, Windows,
 };

@@ -6,8 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     Account, AccountId, Address, Channel, ConsentEntry, Conversation, ConversationId, DeskEvent, Message, MessageId,
-    Organization, OrganizationId, Outcome, Parked, ParkedId, Queue, QueueId, Seat, Stage, Thread, Timestamp, User,
-    UserId,
+    Organization, OrganizationId, Outcome, Queue, QueueId, Seat, Stage, Thread, Timestamp, User, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -443,8 +442,10 @@ pub struct AuditCounts {
     pub outbox: u64,
     /// Receipts held for messages that are not known yet.
     pub held_receipts: u64,
-    /// Parked messages not yet redriven.
+    /// Parked messages that wait.
     pub parked: u64,
+    /// Parked messages that a person ended with a reason; nothing came of them.
+    pub discarded: u64,
     /// Events of kind `message` without their message, or more than one: must be 0. Both are written in one commit, so
     /// this finds a wrong commit or a damaged store, never a message that was lost on its way to the router.
     pub unaccounted_in: u64,
@@ -453,47 +454,4 @@ pub struct AuditCounts {
     pub out_of_order: u64,
     /// Agents whose seat's load is not the number of their open conversations: must be 0.
     pub seat_mismatch: u64,
-}
-
-/// Parked messages.
-#[async_trait]
-pub trait Parking: Send + Sync + 'static {
-    /// Keeps them. One with a known id is left out, unless it was parked later than the known one, and than that was
-    /// redriven: then it takes its place, is listed again, and an unfulfilled request to redrive it is forgotten.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store is away.
-    async fn park(&self, parked: &[Parked]) -> Result<(), StoreError>;
-    /// Parked and not redriven, newest first; of one organization, or of all.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store is away.
-    async fn list(&self, organization: Option<OrganizationId>, limit: u32) -> Result<Vec<Parked>, StoreError>;
-    /// One of them, redriven or not.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store is away.
-    async fn show(&self, id: ParkedId) -> Result<Option<Parked>, StoreError>;
-    /// Asks the router to send these on their way again. Those that were redriven already, or are unknown, are left
-    /// out.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store is away.
-    async fn request_redrive(&self, ids: &[ParkedId], at: Timestamp) -> Result<(), StoreError>;
-    /// What [`Parking::request_redrive`] asked for and nobody has done yet, in the order of the requests.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store is away.
-    async fn redrive_requested(&self, limit: u32) -> Result<Vec<Parked>, StoreError>;
-    /// Notes that it was sent on its way again. `at` is a moment from before it was sent: when it has been parked again
-    /// since, it stays listed.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store is away.
-    async fn redriven(&self, id: ParkedId, at: Timestamp) -> Result<(), StoreError>;
-    /// Takes the request back: it cannot be redriven. It stays listed, with this reason.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store is away.
-    async fn redrive_refused(&self, id: ParkedId, reason: &str) -> Result<(), StoreError>;
 }

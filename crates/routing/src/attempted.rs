@@ -77,8 +77,7 @@ fn coded(failure: &Failure, code: Code) -> Failure {
 fn ask(decision: &mut Decision, state: &State, part: u16, message: &Message, failure: &Failure, now: Timestamp) {
     let Some(conversation) = state.conversations.get(&message.conversation) else { return };
     let request = Box::new(send::request(state, conversation, message, now));
-    let reason = failure.reason.clone().unwrap_or_else(|| "the provider's answer was lost".to_owned());
-    decision.effects.push(Effect::ParkSend { request, part, code: failure.code.clone(), reason });
+    decision.effects.push(Effect::ParkSend { request, part, failure: failure.clone() });
 }
 
 #[cfg(test)]

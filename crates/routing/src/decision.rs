@@ -1,8 +1,8 @@
 //! The answer to an event.
 
 use domain::{
-    AccountId, Class, Code, Contact, Conversation, ConversationId, EventId, HeldReceipt, Message, MessageId,
-    OrganizationId, Refusal, Seat, SendRequest, Thread, Timestamp,
+    AccountId, Class, Code, Contact, Conversation, ConversationId, EventId, Failure, HeldReceipt, Message, MessageId,
+    OrganizationId, ParkedDecision, Refusal, Seat, SendRequest, Thread, Timestamp,
 };
 
 use crate::Timer;
@@ -44,6 +44,13 @@ pub enum Change {
     Hold(HeldReceipt),
     /// A held receipt was applied.
     Release(EventId),
+    /// A parked message was decided about.
+    Parked {
+        /// What, by whom.
+        decision: ParkedDecision,
+        /// The entry's version as it was loaded.
+        version: u64,
+    },
     /// A timer is set, moved, or taken back.
     Timer {
         /// The conversation's thread: its partition owns the timer.
@@ -76,10 +83,8 @@ pub enum Effect {
         request: Box<SendRequest>,
         /// The part in doubt.
         part: u16,
-        /// Why.
-        code: Code,
-        /// The cause, in one sentence.
-        reason: String,
+        /// Why: the code, the provider's own code and words.
+        failure: Failure,
     },
     /// Something waits or somebody is free: look at the organization's distribution again.
     Distribute(OrganizationId),

@@ -1,6 +1,6 @@
 //! What the router decides about.
 
-use domain::{Commanded, Considered, ConversationId, Inbound, MessageId, OrganizationId, Timestamp, UserId};
+use domain::{Commanded, Considered, ConversationId, Inbound, OrganizationId, ParkedId, Ruling, Timestamp, UserId};
 
 /// An event with the time at which it is decided: the core never asks for the hour.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,17 +22,23 @@ pub enum Event {
     Due(Due),
     /// Distribution proposes an agent for a waiting conversation.
     Assign(Proposal),
-    /// An operator decided that a doubtful message goes again.
-    Redrive(Redrive),
+    /// An operator decided about a parked message.
+    Decide(Decide),
 }
 
-/// A parked outgoing message that goes again.
+/// A decision about a parked message that was asked for at the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Redrive {
+pub struct Decide {
     /// The tenant.
     pub organization: OrganizationId,
     /// Which.
-    pub message: MessageId,
+    pub parked: ParkedId,
+    /// What.
+    pub ruling: Ruling,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who, when it is known.
+    pub by: Option<UserId>,
 }
 
 /// The timers of a conversation.

@@ -19,9 +19,9 @@ mod media;
 mod message;
 mod order;
 mod ownership;
+mod parked;
 mod presence;
 mod receipt;
-mod redrive;
 mod refused;
 mod retry;
 mod rules;
@@ -36,7 +36,7 @@ mod transfer;
 
 pub use decision::{Change, Decision, Effect};
 pub use distribute::{CONSIDERED_AT_MOST, distribute};
-pub use event::{Due, Event, Proposal, Redrive, Stamped, Timer};
+pub use event::{Decide, Due, Event, Proposal, Stamped, Timer};
 pub use order::message_of;
 pub use rules::{DEFAULT_ABANDON_AFTER, DEFAULT_INACTIVE_AFTER, Rules};
 pub use save_contact::saved_thread;
@@ -52,7 +52,7 @@ pub fn decide(rules: &Rules, state: &State, stamped: &Stamped<Event>) -> Decisio
         Event::Command(command) => order::decide(rules, state, command, stamped.at),
         Event::Due(due) => timers::decide(rules, state, due, stamped.at),
         Event::Assign(proposal) => take::assigned(rules, state, proposal, stamped.at),
-        Event::Redrive(redrive) => redrive::decide(state, redrive, stamped.at),
+        Event::Decide(decide) => parked::asked(state, decide, stamped.at),
     }
 }
 

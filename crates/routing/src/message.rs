@@ -29,7 +29,7 @@ pub(crate) fn decide(
             }
             None => {
                 let detail = format!("account {} is not known", inbound.thread.account);
-                return Decision::refused(Class::NotFound, codes::NOT_FOUND, detail);
+                return Decision::refused(Class::NotFound, codes::ACCOUNT_UNKNOWN, detail);
             }
         },
     };
@@ -231,7 +231,7 @@ mod tests {
         let mut world = World::manual();
         world.rules.accounts.clear();
         let decision = world.says("ana", "oi");
-        assert_eq!(decision.refusal.map(|refusal| refusal.code), Some(codes::NOT_FOUND));
+        assert_eq!(decision.refusal.map(|refusal| refusal.code), Some(codes::ACCOUNT_UNKNOWN));
         assert!(decision.changes.is_empty());
     }
 

@@ -3,7 +3,7 @@
 use domain::{Class, Command, Commanded, Conversation, ConversationId, EventId, MessageId, Timestamp, error::codes};
 
 use crate::{
-    Decision, Rules, State, conclude, give_back, mark_read, presence, retry, save_contact, send, take, transfer,
+    Decision, Rules, State, conclude, give_back, mark_read, parked, presence, retry, save_contact, send, take, transfer,
 };
 
 /// A command with what it is decided on.
@@ -42,7 +42,7 @@ fn subject(by: &Commanded) -> (Option<ConversationId>, Option<MessageId>) {
         | Command::SaveContact { conversation, .. } => (Some(*conversation), None),
         Command::Send { conversation, .. } => (Some(*conversation), Some(message_of(by.id))),
         Command::Retry { conversation, message } => (Some(*conversation), Some(*message)),
-        Command::SetPresence { .. } => (None, None),
+        Command::DecideParked { .. } | Command::SetPresence { .. } => (None, None),
     }
 }
 
@@ -55,6 +55,9 @@ impl Order<'_> {
     fn carry_out(&self) -> Decision {
         match &self.by.command {
             Command::SetPresence { presence, capacity } => presence::decide(self, *presence, *capacity),
+            Command::DecideParked { parked, ruling, reason } => {
+                parked::commanded(self, parked, *ruling, reason.as_deref())
+            }
             Command::Take { conversation } => self.on(*conversation, take::decide),
             Command::Transfer { conversation, to } => {
                 self.on(*conversation, |order, found| transfer::decide(order, found, *to))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     AccountId, Author, Contact, Conversation, ConversationId, EventId, HeldReceipt, Message, MessageId, OrganizationId,
-    Seat, Thread, UserId,
+    ParkedEntry, ParkedId, Ruling, Seat, Thread, UserId,
 };
 
 use crate::Change;
@@ -31,6 +31,8 @@ pub struct State {
     pub held: Vec<HeldReceipt>,
     /// Seats.
     pub seats: BTreeMap<(OrganizationId, UserId), Seat>,
+    /// Parked messages, without their bodies.
+    pub parked: BTreeMap<ParkedId, ParkedEntry>,
 }
 
 impl State {
@@ -80,6 +82,16 @@ impl State {
             }
             Change::Hold(receipt) => self.held.push(receipt.clone()),
             Change::Release(event) => self.held.retain(|held| held.event != *event),
+            Change::Parked { decision, .. } => {
+                if let Some(entry) = self.parked.get_mut(&decision.parked) {
+                    entry.requested = (decision.ruling == Ruling::Redrive).then_some(decision.ruling);
+                    match decision.ruling {
+                        Ruling::Redrive => {}
+                        Ruling::Again => entry.parked.redriven_at = Some(decision.at),
+                        Ruling::Arrived | Ruling::Failed | Ruling::Discard => entry.closed_at = Some(decision.at),
+                    }
+                }
+            }
             // Timers live in the store only: a decision never asks when one is due.
             Change::Timer { .. } => {}
         }

@@ -6,6 +6,7 @@ use crate::{
     DecodeError,
     conversation::{presence_in, presence_out, role_in, role_out},
     field::{id, optional, optional_id, required, short, time},
+    parked::{ruling_in, ruling_out},
     pb::router::v1 as proto,
 };
 
@@ -67,6 +68,11 @@ impl From<&Command> for proto::commanded::Command {
                 conversation: conversation.to_string(),
                 card: Some(card.into()),
             }),
+            Command::DecideParked { parked, ruling, reason } => Self::DecideParked(proto::DecideParked {
+                parked: parked.iter().map(ToString::to_string).collect(),
+                ruling: ruling_out(*ruling).into(),
+                reason: reason.clone(),
+            }),
             Command::SetPresence { presence, capacity } => Self::SetPresence(proto::SetPresence {
                 presence: presence_out(*presence).into(),
                 capacity: u32::from(*capacity),
@@ -105,6 +111,11 @@ impl TryFrom<proto::commanded::Command> for Command {
             In::SaveContact(save) => Self::SaveContact {
                 conversation: id(&save.conversation, CONVERSATION)?,
                 card: save.card.ok_or(DecodeError::Missing("card"))?.into(),
+            },
+            In::DecideParked(decide) => Self::DecideParked {
+                parked: decide.parked.iter().map(|text| id(text, "parked")).collect::<Result<_, _>>()?,
+                ruling: ruling_in(decide.ruling())?,
+                reason: decide.reason,
             },
             In::SetPresence(set) => {
                 Self::SetPresence { presence: presence_in(set.presence()), capacity: short(set.capacity, "capacity")? }

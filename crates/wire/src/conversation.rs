@@ -310,6 +310,7 @@ impl From<&DeskEvent> for router::DeskEvent {
             DeskChange::Message(message) => Change::Message(message.as_ref().into()),
             DeskChange::Seat(seat) => Change::Seat(seat.into()),
             DeskChange::Contact(contact) => Change::Contact(contact.as_ref().into()),
+            DeskChange::Parked(moved) => Change::Parked(moved.into()),
         };
         Self {
             organization: event.organization.to_string(),
@@ -330,6 +331,7 @@ impl TryFrom<router::DeskEvent> for DeskEvent {
             Change::Message(message) => DeskChange::Message(Box::new(message.try_into()?)),
             Change::Seat(seat) => DeskChange::Seat(seat.try_into()?),
             Change::Contact(contact) => DeskChange::Contact(Box::new(contact.try_into()?)),
+            Change::Parked(moved) => DeskChange::Parked(moved.try_into()?),
         };
         Ok(Self {
             organization: id(&event.organization, "organization")?,

@@ -49,6 +49,7 @@ fn bytes_of_the_first_release_still_say_the_same() {
     holds("done.1", &samples::done());
     holds("parked.1", &samples::parked());
     holds("bundle.1", &samples::bundle());
+    holds("parked.2", &samples::parked_in_doubt());
     holds("consent-entry.1", &samples::consent_entry());
 }
 

@@ -35,6 +35,7 @@ fn every_kind_travels() {
     travels(&domain::Done::default());
     travels(&samples::parked());
     travels(&samples::bundle());
+    travels(&samples::parked_in_doubt());
     travels(&samples::refusal());
 }
 

@@ -9,9 +9,9 @@ use domain::{
     CloseReason, Code, Command, Commanded, ConsentChange, ConsentEntry, Considered, Contact, ContactCard, ContactId,
     Content, Conversation, ConversationId, Delivery, DeliveryState, DeskChange, DeskEvent, Done, EventId, Failure,
     GateRefusal, Inbound, InboundBody, InboundMessage, LengthUnit, Location, Media, MediaJob, MediaKind, MediaLimit,
-    MediaSettled, MediaSource, Message, MessageId, OrganizationId, Outcome, Parked, ParkedId, PartDelivery, Permit,
-    Permitted, Presence, Profile, QueueId, Receipt, ReceiptSupport, Refusal, Role, Seat, SendRequest, Stage, Target,
-    TemplateCall, Thread, Timestamp, UserId, error::codes,
+    MediaSettled, MediaSource, Message, MessageId, OrganizationId, Outcome, Parked, ParkedId, ParkedMoved,
+    PartDelivery, Permit, Permitted, Presence, Profile, QueueId, Receipt, ReceiptSupport, Refusal, Role, Ruling, Seat,
+    SendRequest, Stage, Target, TemplateCall, Thread, Timestamp, UserId, error::codes,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -317,6 +317,10 @@ pub(crate) fn desk_events() -> Vec<DeskEvent> {
         event(DeskChange::Message(Box::new(message()))),
         event(DeskChange::Seat(seat())),
         event(DeskChange::Contact(Box::new(contact()))),
+        event(DeskChange::Parked(ParkedMoved {
+            parked: vec![ParkedId::derive(&["sample"])],
+            settled: vec![message_id()],
+        })),
     ]
 }
 
@@ -333,6 +337,11 @@ pub(crate) fn commands() -> Vec<Commanded> {
         Command::MarkRead { conversation },
         Command::SaveContact { conversation, card: card() },
         Command::SetPresence { presence: Presence::Online, capacity: 8 },
+        decide(Ruling::Redrive),
+        decide(Ruling::Again),
+        decide(Ruling::Arrived),
+        decide(Ruling::Failed),
+        decide(Ruling::Discard),
     ];
     let roles = [Role::Agent, Role::SupervisorAgent, Role::Supervisor, Role::Administrator];
     let commanded = |(command, role): (Command, &Role)| Commanded {
@@ -344,6 +353,10 @@ pub(crate) fn commands() -> Vec<Commanded> {
         command,
     };
     all.into_iter().zip(roles.iter().cycle()).map(commanded).collect()
+}
+
+fn decide(ruling: Ruling) -> Command {
+    Command::DecideParked { parked: vec![ParkedId::derive(&["sample"])], ruling, reason: some("a test") }
 }
 
 pub(crate) fn done() -> Done {
@@ -358,11 +371,25 @@ pub(crate) fn parked() -> Parked {
         code: codes::WEBHOOK_MALFORMED,
         reason: "not JSON".to_owned(),
         account: some("demo-whatsapp"),
+        channel: None,
+        provider_code: None,
+        message: None,
         route: "webhook:whatsapp:demo-whatsapp".to_owned(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: vec![0, 159, 146, 150],
         at: at(12),
         redriven_at: Some(at(13)),
+    }
+}
+
+pub(crate) fn parked_in_doubt() -> Parked {
+    Parked {
+        code: codes::IN_DOUBT,
+        channel: Some(send_request().channel),
+        provider_code: some("504"),
+        message: Some(message_id()),
+        redriven_at: None,
+        ..parked()
     }
 }
 

@@ -10,6 +10,7 @@ use service_simulator::{Pace, Provider, SimulatedAccount};
 use crate::{
     Place, compose,
     exit::{Problem, say},
+    hooks::Hooks,
     keys::Keys,
     seed::{self, Demo},
     settings::Settings,
@@ -54,7 +55,8 @@ fn services(
 ) -> Result<Vec<Service>, Problem> {
     let session = compose::session_config(keys)?;
     let gate: Arc<dyn GateApi> = Arc::new(service_session::SessionGate::new(&session, env.clone())?);
-    let (router, handle) = service_router::service(settings.router.clone(), env.clone(), gate);
+    let hooks = Hooks::connect(settings, url, Arc::clone(&env.directory), env.metrics.clone())?;
+    let (router, handle) = service_router::service_with_hooks(settings.router.clone(), env.clone(), gate, hooks);
     let handle: Arc<dyn RouterApi> = Arc::new(handle);
     let mut services = vec![
         router,

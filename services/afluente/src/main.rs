@@ -7,6 +7,7 @@ mod admin;
 mod compose;
 mod dev;
 mod exit;
+mod hooks;
 mod keys;
 mod redrive;
 mod seed;

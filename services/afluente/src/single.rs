@@ -7,6 +7,7 @@ use runtime::{Env, Service, grpc, metrics::Metrics};
 use crate::{
     Run, compose,
     exit::{Problem, say},
+    hooks::Hooks,
     keys::Keys,
     settings::Settings,
 };
@@ -73,7 +74,9 @@ fn service(kind: Kind, settings: &Settings, keys: &Keys, env: Env) -> Result<Ser
             let gate = grpc::GateClient::connect(&settings.peers.session, metrics)
                 .map_err(|problem| Problem::usage(format!("'peers.session': {problem}")))?
                 .with_pass(&compose::mesh_pass(keys));
-            service_router::service(settings.router.clone(), env, Arc::new(gate)).0
+            let directory = Arc::clone(&env.directory);
+            let hooks = Hooks::connect(settings, &settings.public_url(), directory, env.metrics.clone())?;
+            service_router::service_with_hooks(settings.router.clone(), env, Arc::new(gate), hooks).0
         }
         Kind::Session => service_session::service(compose::session_config(keys)?, env)?,
         Kind::Desk => {

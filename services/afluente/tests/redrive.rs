@@ -24,6 +24,9 @@ async fn park(data: &Path, route: &str) -> ParkedId {
         code: codes::POISON,
         reason: "it cannot be read".into(),
         account: None,
+        channel: None,
+        provider_code: None,
+        message: None,
         route: route.into(),
         headers: Vec::new(),
         body: vec![0xff, 0xff],
@@ -41,9 +44,9 @@ async fn x_2_a_webhook_goes_to_its_channel_again_and_is_listed_while_it_is_not_m
     dev.hook_raw(&hook, hook["secret"].as_str().unwrap(), "{\"app\": oops".to_owned()).await;
     let listed = || dev.cli_json(&["parked", "list", "--json"]).as_array().unwrap().first().cloned();
     let one = eventually("the parked webhook", || async { listed() }).await;
-    let output = dev.cli(&["parked", "redrive", one["id"].as_str().unwrap()]);
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("/hooks/whatsapp/demo-whatsapp answered 200"), "{}", said(&output));
+    let output = dev.cli(&["parked", "redrive", "--group", "webhook_malformed", "--channel", "whatsapp"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("it was, and is parked again"), "{}", said(&output));
     let again = eventually("the same one, parked again", || async {
         listed().filter(|now| now["at"].as_i64() > one["at"].as_i64())
     })
@@ -59,7 +62,7 @@ async fn x_2_what_belongs_to_the_broker_is_done_by_the_running_router() {
     let output = dev.cli(&["parked", "redrive", "--all"]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains(&format!("{id} on its way")), "{}", said(&output));
-    assert!(said(&output).contains(&format!("{nowhere} not redriven: the route 'somewhere' leads nowhere")));
+    assert!(said(&output).contains(&format!("{nowhere} not done: the route 'somewhere' leads nowhere")));
     // Nobody can read it, so both its readers park it, as their own.
     eventually("what the readers parked", || async {
         let list = dev.cli_json(&["parked", "list", "--json"]);
@@ -81,4 +84,33 @@ async fn x_2_without_a_router_it_is_requested_and_said_so() {
         .output()
         .unwrap();
     assert!(output.status.success() && said(&output).contains("requested; the router"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn x_2_causes_are_counted_and_what_is_discarded_is_kept_with_its_reason() {
+    let dev = Dev::start();
+    let hook = dev.account("demo-whatsapp");
+    for body in ["{\"app\": oops", "neither"] {
+        dev.hook_raw(&hook, hook["secret"].as_str().unwrap(), body.to_owned()).await;
+    }
+    let group = eventually("the group", || async {
+        let groups = dev.cli_json(&["parked", "list", "--group", "--json", "--account", "demo-whatsapp"]);
+        groups.as_array().unwrap().iter().find(|one| one["count"] == 2).cloned()
+    })
+    .await;
+    assert_eq!((&group["code"], &group["place"]), (&"webhook_malformed".into(), &"whatsapp webhook".into()));
+    assert_eq!(dev.cli_json(&["parked", "list", "--json", "--channel", "telegram"]), Value::Array(Vec::new()));
+    let list = dev.cli_json(&["parked", "list", "--json", "--since", "1h"]);
+    let id = list[0]["id"].as_str().unwrap();
+    let output = dev.cli(&["parked", "decide", id, "arrived"]);
+    assert!(output.status.code() == Some(64) && said(&output).contains("not in doubt"), "{}", said(&output));
+    let output = dev.cli(&["parked", "discard", id, "--reason", "a probe"]);
+    assert!(output.status.success() && said(&output).contains("ended"), "{}", said(&output));
+    let shown = dev.cli_json(&["parked", "show", id]);
+    assert_eq!(
+        (&shown["decisions"][0]["ruling"], &shown["decisions"][0]["reason"]),
+        (&"discard".into(), &"a probe".into())
+    );
+    assert_eq!(dev.cli_json(&["parked", "list", "--ended", "--json"])[0]["id"], id);
+    assert_eq!(dev.cli_json(&["audit", "--json"])["discarded"], 1);
 }

@@ -165,6 +165,24 @@ const WORDS: &[(&str, &str, &str, &str)] = &[
         "The store refused the message; it is parked.",
     ),
     (
+        "account_unknown",
+        "Mensagem para uma conta que não existe aqui; ficou retida.",
+        "Mensaje para una cuenta que no existe aquí; quedó retenido.",
+        "A message for an account that does not exist here; it is parked.",
+    ),
+    (
+        "already_decided",
+        "Outra pessoa já decidiu sobre esta mensagem.",
+        "Otra persona ya decidió sobre este mensaje.",
+        "Somebody else has already decided about this message.",
+    ),
+    (
+        "discarded",
+        "Um supervisor encerrou esta mensagem; ela não será enviada.",
+        "Un supervisor dio por terminado este mensaje; no se enviará.",
+        "A supervisor ended this message; it will not be sent.",
+    ),
+    (
         "media_lost",
         "O arquivo não pôde ser buscado a tempo.",
         "El archivo no pudo obtenerse a tiempo.",

@@ -77,6 +77,7 @@ const fn kind(command: &Command) -> &'static str {
         Command::Retry { .. } => "retry",
         Command::MarkRead { .. } => "mark_read",
         Command::SaveContact { .. } => "save_contact",
+        Command::DecideParked { .. } => "decide_parked",
         Command::SetPresence { .. } => "set_presence",
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Conversation, ConversationId, DeskChange, DeskEvent, EventId, HeldReceipt, Message, MessageId, OrganizationId,
-    Parked, ParkedId, SendRequest, Thread, Timestamp, UserId, invariants,
+    Conversation, ConversationId, DeskChange, DeskEvent, EventId, Failure, HeldReceipt, Message, MessageId,
+    OrganizationId, Parked, ParkedDecision, ParkedId, ParkedMoved, SendRequest, Thread, Timestamp, UserId, invariants,
 };
 use ports::{
+    Settled,
     bus::{Envelope, headers},
     conservation::{Fate, Heard, Stamp},
     journal::{Commit, Outgoing, Processed, ProviderId, TimerChange, TimerKind},
@@ -16,7 +17,7 @@ use routing::{Change, Effect, State, Timer};
 use runtime::trace;
 use wire::Wire;
 
-use crate::parked::{KIND, REOPEN};
+use crate::parked::KIND;
 
 /// What the decisions of a batch touched. The things themselves are in the state; each is written once, as it is after
 /// the last event of the batch.
@@ -33,6 +34,8 @@ pub(crate) struct Draft {
     release: Vec<EventId>,
     timers: Vec<TimerChange>,
     outbox: Vec<Outgoing>,
+    decided: Vec<(ParkedDecision, u64)>,
+    settled: Vec<Settled>,
     parked: Vec<Parked>,
     /// The numbers of what channels accepted.
     pub(crate) heard: Vec<(Stamp, Fate)>,
@@ -87,6 +90,7 @@ impl Draft {
             Change::Timer { thread, conversation, timer, due_at } => {
                 self.timer(thread.organization, *conversation, *timer, *due_at, thread.partition(self.partitions));
             }
+            Change::Parked { decision, version } => self.decided.push((decision.clone(), *version)),
         }
     }
 
@@ -120,32 +124,19 @@ impl Draft {
                 self.outbox.push(Outgoing { partition, at: now, envelope });
             }
             Effect::Reopen { message, failed } => self.reopen.push((message, failed)),
-            Effect::ParkSend { request, part, code, reason } => {
+            Effect::ParkSend { request, part, failure } => {
                 let topic = Topic::Requested(request.thread.partition(self.partitions));
-                let turn = request.at.millis().to_string();
-                let message = request.message.to_string();
-                self.parked.push(Parked {
-                    id: ParkedId::derive(&["in_doubt", &message, &part.to_string(), &turn]),
-                    organization: Some(request.thread.organization),
-                    place: format!("{} send", request.channel),
-                    code,
-                    reason,
-                    account: Some(request.thread.account.to_string()),
-                    route: topic.route(),
-                    headers: vec![
-                        (headers::ORGANIZATION.to_owned(), request.thread.organization.to_string()),
-                        (KIND.to_owned(), SendRequest::KIND.to_owned()),
-                        (REOPEN.to_owned(), message),
-                    ],
-                    body: wire::encode(&*request).to_vec(),
-                    at: now,
-                    redriven_at: None,
-                });
+                self.parked.push(in_doubt(&request, part, failure, &topic, now));
             }
             Effect::Distribute(organization) => {
                 self.nudges.insert(organization);
             }
         }
+    }
+
+    /// Notes that a message is in doubt no longer.
+    pub(crate) fn settle(&mut self, message: MessageId, at: Timestamp) {
+        self.settled.push(Settled { message, at });
     }
 
     /// The conversation as it will be once the commit stands.
@@ -188,17 +179,19 @@ impl Draft {
             timers: self.timers,
             outbox: self.outbox,
             events: Vec::new(),
+            decided: self.decided,
+            settled: self.settled,
             parked: self.parked,
             heard: Heard::of(self.heard),
         };
-        commit.events = events(&commit, now);
+        commit.events = events(&commit, state, now);
         (commit != Commit::default()).then_some(commit)
     }
 }
 
 /// What the desk hears: each thing once, as it will stand, with the version that the commit gives it. Conversations come
 /// before their messages.
-fn events(commit: &Commit, now: Timestamp) -> Vec<DeskEvent> {
+fn events(commit: &Commit, state: &State, now: Timestamp) -> Vec<DeskEvent> {
     let event = |organization, change| DeskEvent { organization, sequence: 0, at: now, change };
     let conversations = commit.conversations.iter().cloned().map(|mut one| {
         one.version += 1;
@@ -216,7 +209,53 @@ fn events(commit: &Commit, now: Timestamp) -> Vec<DeskEvent> {
         one.version += 1;
         event(one.thread.organization, DeskChange::Contact(Box::new(one)))
     });
-    conversations.chain(messages).chain(seats).chain(contacts).collect()
+    let parked =
+        moved(commit, state).into_iter().map(|(organization, moved)| event(organization, DeskChange::Parked(moved)));
+    conversations.chain(messages).chain(seats).chain(contacts).chain(parked).collect()
+}
+
+/// What moved among the parked messages of each organization.
+fn moved(commit: &Commit, state: &State) -> BTreeMap<OrganizationId, ParkedMoved> {
+    let mut moved: BTreeMap<OrganizationId, ParkedMoved> = BTreeMap::new();
+    let parked = commit.parked.iter().map(|one| (one.organization, one.id));
+    let decided = commit.decided.iter().map(|(one, _)| (one.organization, one.parked));
+    for (organization, id) in parked.chain(decided) {
+        if let Some(organization) = organization {
+            moved.entry(organization).or_default().parked.push(id);
+        }
+    }
+    for settled in &commit.settled {
+        if let Some(message) = state.messages.get(&settled.message) {
+            moved.entry(message.organization).or_default().settled.push(settled.message);
+        }
+    }
+    moved
+}
+
+/// A send whose fate nobody knows, for a person.
+fn in_doubt(request: &SendRequest, part: u16, failure: Failure, topic: &Topic, now: Timestamp) -> Parked {
+    let turn = request.at.millis().to_string();
+    let message = request.message.to_string();
+    Parked {
+        id: ParkedId::derive(&["in_doubt", &message, &part.to_string(), &turn]),
+        organization: Some(request.thread.organization),
+        place: format!("{} send", request.channel),
+        code: failure.code,
+        reason: failure.reason.unwrap_or_else(|| "the provider's answer was lost".to_owned()),
+        account: Some(request.thread.account.to_string()),
+        channel: Some(request.channel.clone()),
+        provider_code: failure.provider_code,
+        message: Some(request.message),
+        route: topic.route(),
+        headers: vec![
+            (headers::ORGANIZATION.to_owned(), request.thread.organization.to_string()),
+            (KIND.to_owned(), SendRequest::KIND.to_owned()),
+            (headers::REOPEN.to_owned(), message),
+        ],
+        body: wire::encode(request).to_vec(),
+        at: now,
+        redriven_at: None,
+    }
 }
 
 fn requested(request: &SendRequest, topic: Topic, span: &tracing::Span) -> Envelope {

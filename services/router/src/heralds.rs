@@ -65,7 +65,7 @@ fn envelope(event: &DeskEvent, trace: &BTreeMap<String, String>) -> Envelope {
     let correlation = match &event.change {
         DeskChange::Conversation(conversation) => Some(conversation.id.to_string()),
         DeskChange::Message(message) => Some(message.conversation.to_string()),
-        DeskChange::Seat(_) | DeskChange::Contact(_) => None,
+        DeskChange::Seat(_) | DeskChange::Contact(_) | DeskChange::Parked(_) => None,
     };
     let mut headers = trace.clone();
     headers.insert(headers::ORGANIZATION.to_owned(), event.organization.to_string());

@@ -28,19 +28,43 @@ mod timers;
 
 use std::sync::Arc;
 
-use ports::apis::{GateApi, RouterApi};
+use async_trait::async_trait;
+use domain::Parked;
+use ports::apis::{GateApi, HookApi, RouterApi};
 use runtime::{BoxFuture, Check, Drain, Env, OnFailure, Service, Task};
 
 pub use commands::RouterHandle;
 pub use config::Config;
-pub use parked::{KIND, MESSAGE_ID, REOPEN};
+pub use parked::{KIND, MESSAGE_ID};
 
 use crate::shell::Shell;
 
 /// The service, not yet running, and its handle for callers in the same process. The handle works as long as the
 /// service's tasks run.
+///
+/// Parked webhook calls cannot go again: see [`service_with_hooks`].
 pub fn service(config: Config, env: Env, gate: Arc<dyn GateApi>) -> (Service, RouterHandle) {
-    let shell = Arc::new(Shell::new(config, env, gate));
+    service_with_hooks(config, env, gate, Arc::new(NoHooks))
+}
+
+/// A router without a way to the channels' hooks.
+struct NoHooks;
+
+#[async_trait]
+impl HookApi for NoHooks {
+    async fn post(&self, _: &Parked) -> Result<String, String> {
+        Err("this router has no way to the channels' hooks".to_owned())
+    }
+}
+
+/// [`service`], with a way to the channels' hooks for calls that were parked.
+pub fn service_with_hooks(
+    config: Config,
+    env: Env,
+    gate: Arc<dyn GateApi>,
+    hooks: Arc<dyn HookApi>,
+) -> (Service, RouterHandle) {
+    let shell = Arc::new(Shell::new(config, env, gate, hooks));
     let handle = RouterHandle { shell: Arc::clone(&shell) };
     let mut tasks = Vec::new();
     let workers = shell.config.workers.max(1);

@@ -1,6 +1,6 @@
 //! What a batch needs to know, and the store's answer as the core's state.
 
-use domain::{Command, Inbound, InboundBody, OrganizationId, Outcome, Target};
+use domain::{Command, Commanded, Inbound, InboundBody, OrganizationId, Outcome, Target};
 use ports::journal::{Lookup, Snapshot};
 use routing::{Event, State, message_of, saved_thread};
 
@@ -11,7 +11,7 @@ pub(crate) const fn organization(event: &Event) -> OrganizationId {
         Event::Command(command) => command.organization,
         Event::Due(due) => due.organization,
         Event::Assign(proposal) => proposal.organization,
-        Event::Redrive(redrive) => redrive.organization,
+        Event::Decide(decide) => decide.organization,
     }
 }
 
@@ -37,8 +37,8 @@ pub(crate) fn first<'a>(events: impl Iterator<Item = &'a Event>) -> Lookup {
                 lookup.conversations.insert((proposal.organization, proposal.conversation));
                 lookup.seats.insert((proposal.organization, proposal.user));
             }
-            Event::Redrive(redrive) => {
-                lookup.messages.insert((redrive.organization, redrive.message));
+            Event::Decide(decide) => {
+                lookup.parked.insert((decide.organization, decide.parked));
             }
         }
     }
@@ -93,6 +93,10 @@ fn of_command(lookup: &mut Lookup, organization: OrganizationId, command: &Comma
             lookup.messages.insert((organization, *message));
             conversation
         }
+        Command::DecideParked { parked, .. } => {
+            lookup.parked.extend(parked.iter().map(|id| (organization, *id)));
+            return;
+        }
         Command::SetPresence { .. } => return,
     };
     lookup.conversations.insert((organization, *conversation));
@@ -104,6 +108,10 @@ pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State)
     let mut lookup = Lookup::default();
     for event in events {
         let (organization, conversation) = match event {
+            Event::Command(Commanded { command: Command::DecideParked { parked, .. }, .. }) => {
+                parked.iter().for_each(|id| answered_by_parked(&mut lookup, state, id));
+                continue;
+            }
             Event::Command(command) => {
                 let mut named = Lookup::default();
                 of_command(&mut named, command.organization, &command.command);
@@ -117,8 +125,8 @@ pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State)
                 }
                 continue;
             }
-            Event::Redrive(redrive) => {
-                answered(&mut lookup, state, redrive.message);
+            Event::Decide(decide) => {
+                answered_by_parked(&mut lookup, state, &decide.parked);
                 continue;
             }
             Event::Assign(_) => continue,
@@ -140,6 +148,12 @@ pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State)
     (lookup != Lookup::default()).then_some(lookup)
 }
 
+fn answered_by_parked(lookup: &mut Lookup, state: &State, parked: &domain::ParkedId) {
+    if let Some(message) = state.parked.get(parked).and_then(|entry| entry.parked.message) {
+        answered(lookup, state, message);
+    }
+}
+
 fn answered(lookup: &mut Lookup, state: &State, message: domain::MessageId) {
     if let Some(found) = state.messages.get(&message)
         && let Some(reply_to) = found.reply_to.filter(|id| !state.messages.contains_key(id))
@@ -159,4 +173,5 @@ pub(crate) fn merge(state: &mut State, snapshot: Snapshot) {
     state.by_cause.extend(snapshot.by_cause);
     state.held.extend(snapshot.held);
     state.seats.extend(snapshot.seats);
+    state.parked.extend(snapshot.parked);
 }

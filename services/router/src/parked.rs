@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Code, Parked, ParkedId, Partition, error::codes};
+use domain::{
+    Channel, Code, Inbound, MediaJob, MessageId, Parked, ParkedId, Partition, Permitted, SendRequest, Thread,
+    error::codes,
+};
 use ports::{
-    StoreError,
     bus::{Delivery, Envelope, headers},
+    journal::Commit,
     topology::{Queue, Topic},
 };
 use runtime::{
@@ -16,16 +19,13 @@ use wire::Wire as _;
 
 use crate::{
     inbound::subscribe,
-    shell::{Shell, pause},
+    shell::{Shell, Stop, pause},
 };
 
 /// Header of a parked message: the `kind` of its envelope, for redriving.
-pub const KIND: &str = "afluente-kind";
+pub const KIND: &str = headers::KIND;
 /// Header of a parked message: the id of its envelope, so that parked again it is the same parked message.
 pub const MESSAGE_ID: &str = "afluente-message-id";
-/// Header of a parked message: redriving it is a new attempt at this outgoing message, so [`ports::Ledger::reopen`]
-/// comes first.
-pub const REOPEN: &str = "afluente-reopen";
 
 /// Takes from the parked queue until the drain begins.
 pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
@@ -46,18 +46,20 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
 
 async fn keep(shell: &Shell, delivery: Delivery, drain: &Drain) {
     let parked = read(shell, &delivery.envelope);
+    let events = shell.moved(parked.organization, vec![parked.id]);
+    let commit = Commit { parked: vec![parked.clone()], events, ..Commit::default() };
     let mut tries = 0;
     loop {
-        match shell.env.parking.park(std::slice::from_ref(&parked)).await {
+        match shell.commit(&commit).await {
             Ok(()) => {
                 let labels = [(label::PLACE, parked.place.as_str()), (label::CODE, parked.code.as_str())];
                 shell.env.metrics.count(metric::PARKED, &labels, 1);
                 return delivery.ack();
             }
-            Err(StoreError::Unavailable(reason)) => {
+            Err(Stop::Unavailable(reason) | Stop::Conflict(reason)) => {
                 tracing::warn!(reason, "a parked message waits for the store");
             }
-            Err(StoreError::Refused(reason)) => {
+            Err(Stop::Refused(reason)) => {
                 // It stays on the broker, behind the others.
                 tracing::error!(reason, id = %parked.id, "the store refuses a parked message");
                 return delivery.retry(Duration::from_secs(60));
@@ -89,19 +91,56 @@ fn read(shell: &Shell, envelope: &Envelope) -> Parked {
     }
     kept.push((KIND.to_owned(), envelope.kind.clone()));
     kept.push((MESSAGE_ID.to_owned(), envelope.id.clone()));
+    let About { channel, account, message } = about(&from, envelope);
     Parked {
         id: ParkedId::derive(&["bus", &from, &envelope.id]),
         organization: header(headers::ORGANIZATION).and_then(|id| id.parse().ok()),
         place: place(&from),
         code: header(headers::PARKED_CODE).map_or(codes::POISON, Code::read),
         reason: header(headers::PARKED_REASON).unwrap_or_else(|| "no reason was given".to_owned()),
-        account: None,
+        account,
+        channel,
+        provider_code: None,
+        message,
         route: topic_of(&from).unwrap_or_else(|| envelope.topic.clone()).route(),
         headers: kept,
         body: envelope.body.to_vec(),
         at: shell.env.clock.now(),
         redriven_at: None,
     }
+}
+
+/// What a message that cannot go on is about, as far as its body or its queue tells.
+#[derive(Default)]
+pub(crate) struct About {
+    pub(crate) channel: Option<Channel>,
+    pub(crate) account: Option<String>,
+    /// The outgoing message that waits for it.
+    pub(crate) message: Option<MessageId>,
+}
+
+impl About {
+    fn thread(channel: Channel, thread: &Thread, message: Option<MessageId>) -> Self {
+        Self { channel: Some(channel), account: Some(thread.account.to_string()), message }
+    }
+}
+
+pub(crate) fn about(from: &str, envelope: &Envelope) -> About {
+    let body = &envelope.body;
+    let asked = |one: SendRequest| About::thread(one.channel, &one.thread, Some(one.message));
+    let found = match envelope.kind.as_str() {
+        Inbound::KIND => wire::decode::<Inbound>(body).map(|one| About::thread(one.channel, &one.thread, None)).ok(),
+        SendRequest::KIND => wire::decode::<SendRequest>(body).map(asked).ok(),
+        Permitted::KIND => wire::decode::<Permitted>(body).map(|one| asked(one.request)).ok(),
+        MediaJob::KIND => wire::decode::<MediaJob>(body).map(|one| About::thread(one.channel, &one.thread, None)).ok(),
+        _ => None,
+    };
+    found.unwrap_or_else(|| match topic_of(from) {
+        Some(Topic::Outbound(channel, _) | Topic::Media(channel)) => {
+            About { channel: Some(channel), ..About::default() }
+        }
+        _ => About::default(),
+    })
 }
 
 fn clone_pair((name, value): (&String, &String)) -> (String, String) {

@@ -2,20 +2,21 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::{Parked, Permitted, SendRequest, Timestamp};
+use domain::{Parked, ParkedDecision, Permitted, Ruling, SendRequest, Timestamp, UserId};
 use ports::{
-    StoreError,
+    Asked, StoreError,
     bus::{BusError, Envelope, headers},
+    journal::Commit,
     topology::Topic,
 };
-use routing::{Event, Redrive};
+use routing::{Decide, Event};
 use runtime::{Drain, trace};
 use tracing::Instrument as _;
 use wire::Wire as _;
 
 use crate::{
     inbound::own_span,
-    parked::{KIND, MESSAGE_ID, REOPEN},
+    parked::{KIND, MESSAGE_ID},
     shell::{Item, Shell, Stop, pause},
 };
 
@@ -28,6 +29,8 @@ const BATCH: u32 = 64;
 const LEASE: &str = "router.redrive";
 const LEASED: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(20);
+/// What the route of a webhook call begins with.
+const HOOK: &str = "webhook:";
 /// How often a decision that others overtook is taken again in one look.
 const TRIES: u32 = 5;
 
@@ -56,15 +59,15 @@ pub(crate) async fn run(shell: std::sync::Arc<Shell>, drain: Drain) -> Result<()
 async fn look(shell: &Shell, drain: &Drain) -> Result<bool, StoreError> {
     let env = &shell.env;
     // The lease is written only when there is something to do.
-    if env.parking.redrive_requested(1).await?.is_empty()
+    if env.parking.requested(1).await?.is_empty()
         || !env.leases.claim(LEASE, &env.replica, env.clock.now(), LEASED).await?
     {
         return Ok(false);
     }
     let until = tokio::time::Instant::now() + LOOK;
-    let requested = env.parking.redrive_requested(BATCH).await?;
+    let requested = env.parking.requested(BATCH).await?;
     let mut more = requested.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-    for parked in requested {
+    for (parked, asked) in requested {
         if drain.has_begun() || tokio::time::Instant::now() >= until {
             break;
         }
@@ -72,14 +75,17 @@ async fn look(shell: &Shell, drain: &Drain) -> Result<bool, StoreError> {
         if let Some(from) = parked.headers.iter().find(|(name, _)| name == trace::TRACEPARENT) {
             trace::link(&span, &from.1);
         }
-        match one(shell, &parked).instrument(span).await {
-            Ok(at) => {
+        match one(shell, &parked, asked).instrument(span).await {
+            Ok(Carried::OnItsWay(at)) => {
                 env.parking.redriven(parked.id, at).await?;
                 tracing::info!(id = %parked.id, route = parked.route, "a parked message is on its way again");
+                tell(shell, &parked).await;
             }
+            Ok(Carried::Decided) => tracing::info!(id = %parked.id, "a parked message was decided about"),
             Err(Hindrance::Refused(reason)) => {
-                tracing::error!(id = %parked.id, reason, "a parked message cannot be redriven");
-                env.parking.redrive_refused(parked.id, &explained(&parked.reason, &reason)).await?;
+                tracing::error!(id = %parked.id, reason, "what was asked of a parked message cannot be done");
+                env.parking.refused(parked.id, &explained(&parked.reason, &reason)).await?;
+                tell(shell, &parked).await;
             }
             Err(Hindrance::Later(reason)) => {
                 tracing::warn!(id = %parked.id, reason, "a parked message waits to be redriven");
@@ -91,6 +97,14 @@ async fn look(shell: &Shell, drain: &Drain) -> Result<bool, StoreError> {
     // Another replica may go on at once.
     env.leases.claim(LEASE, &env.replica, env.clock.now(), Duration::ZERO).await?;
     Ok(more && !drain.has_begun())
+}
+
+/// Tells the desk. It is a courtesy: a page that does not hear of it sees it at its next look.
+async fn tell(shell: &Shell, parked: &Parked) {
+    let events = shell.moved(parked.organization, vec![parked.id]);
+    if let Err(error) = shell.commit(&Commit { events, ..Commit::default() }).await {
+        tracing::warn!(?error, "the desk was not told of a parked message");
+    }
 }
 
 /// Why one is not on its way.
@@ -110,25 +124,56 @@ impl From<BusError> for Hindrance {
     }
 }
 
-/// Sends one on its way. Answers a moment from before that, not before it was parked: what is parked again later is
-/// parked after it, even in the same millisecond.
-async fn one(shell: &Shell, parked: &Parked) -> Result<Timestamp, Hindrance> {
-    let before = Timestamp::from_millis(shell.env.clock.now().millis() - 1).max(parked.at);
-    if let Some((_, message)) = parked.headers.iter().find(|(name, _)| name == REOPEN) {
-        reopen(shell, parked, message).await?;
-    } else {
-        shell.env.bus.publish(vec![envelope(parked, shell.env.partitions)?]).await?;
+impl From<Stop> for Hindrance {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Conflict(reason) | Stop::Unavailable(reason) => Self::Later(reason),
+            Stop::Refused(reason) => Self::Refused(reason),
+        }
     }
-    Ok(before)
 }
 
-/// A message in doubt goes again by the router's own decision: queued, its attempts forgotten, a new request at the
-/// gate, in one commit. When it has been settled or tried again meanwhile, nothing goes out twice.
-async fn reopen(shell: &Shell, parked: &Parked, message: &str) -> Result<(), Hindrance> {
-    let refused = |reason: &str| Hindrance::Refused(reason.to_owned());
-    let message = message.parse().map_err(|_| refused("its message id cannot be read"))?;
-    let organization = parked.organization.ok_or_else(|| refused("its organization is not known"))?;
-    let event = Event::Redrive(Redrive { organization, message });
+/// What became of a request.
+enum Carried {
+    /// It was sent on its way after this moment.
+    OnItsWay(Timestamp),
+    /// The commit of the decision has moved it already.
+    Decided,
+}
+
+async fn one(shell: &Shell, parked: &Parked, asked: Asked) -> Result<Carried, Hindrance> {
+    match asked.ruling {
+        // For one in doubt, that is the decision.
+        Ruling::Redrive if parked.is_in_doubt() => {
+            decide(shell, parked, Asked { ruling: Ruling::Again, ..asked }).await
+        }
+        Ruling::Redrive => {
+            // A moment from before it is sent, not before it was parked: what is parked again later is parked after
+            // it, even in the same millisecond.
+            let before = Timestamp::from_millis(shell.env.clock.now().millis() - 1).max(parked.at);
+            send(shell, parked).await?;
+            Ok(Carried::OnItsWay(before))
+        }
+        _ => decide(shell, parked, asked).await,
+    }
+}
+
+async fn send(shell: &Shell, parked: &Parked) -> Result<(), Hindrance> {
+    if parked.route.starts_with(HOOK) {
+        // A hook that does not take it is for a person to mend: it must not hold up the others.
+        let said = shell.hooks.post(parked).await.map_err(Hindrance::Refused)?;
+        tracing::info!(id = %parked.id, said, "a parked call went to its hook");
+        return Ok(());
+    }
+    Ok(shell.env.bus.publish(vec![envelope(parked, shell.env.partitions)?]).await?)
+}
+
+/// By the router's own decision, in one commit with what it does to the message. When it has been settled meanwhile,
+/// nothing goes out twice.
+async fn decide(shell: &Shell, parked: &Parked, asked: Asked) -> Result<Carried, Hindrance> {
+    let Asked { ruling, reason, by } = asked;
+    let Some(organization) = parked.organization else { return nobodys(shell, parked, ruling, reason, by).await };
+    let event = Event::Decide(Decide { organization, parked: parked.id, ruling, reason, by });
     let items = [Item::new(event, tracing::Span::current())];
     let mut tries = 0;
     loop {
@@ -136,17 +181,35 @@ async fn reopen(shell: &Shell, parked: &Parked, message: &str) -> Result<(), Hin
             Ok(carried) => {
                 return match carried.into_iter().find_map(|one| one.refusal) {
                     Some(refusal) => Err(Hindrance::Refused(refusal.detail)),
-                    None => Ok(()),
+                    None => Ok(Carried::Decided),
                 };
             }
             Err(Stop::Conflict(_)) if tries < TRIES => {
                 tokio::time::sleep(pause(tries, Duration::from_millis(2), Duration::from_millis(100))).await;
                 tries += 1;
             }
-            Err(Stop::Conflict(reason) | Stop::Unavailable(reason)) => return Err(Hindrance::Later(reason)),
-            Err(Stop::Refused(reason)) => return Err(Hindrance::Refused(reason)),
+            Err(stop) => return Err(stop.into()),
         }
     }
+}
+
+/// What belongs to no organization has no message that could be in doubt: it can only be ended.
+async fn nobodys(
+    shell: &Shell,
+    parked: &Parked,
+    ruling: Ruling,
+    reason: Option<String>,
+    by: Option<UserId>,
+) -> Result<Carried, Hindrance> {
+    let Some(entry) =
+        shell.env.parking.show(parked.id).await.map_err(Stop::from)?.filter(|_| ruling == Ruling::Discard)
+    else {
+        return Err(Hindrance::Refused("its organization is not known".to_owned()));
+    };
+    let at = shell.env.clock.now().max(parked.at);
+    let decision = ParkedDecision { parked: parked.id, organization: None, ruling, reason, by, at };
+    shell.commit(&Commit { decided: vec![(decision, entry.version)], ..Commit::default() }).await?;
+    Ok(Carried::Decided)
 }
 
 /// What is published: the message as it was, under its own id where it is known, so that parked again it is the same

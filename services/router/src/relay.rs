@@ -11,7 +11,7 @@ use runtime::{Drain, names::metric};
 use tokio::time::Instant;
 
 use crate::{
-    parked::{KIND, MESSAGE_ID},
+    parked::{About, KIND, MESSAGE_ID, about},
     shell::{Shell, pause},
 };
 
@@ -161,13 +161,17 @@ fn lost(shell: &Shell, row: &OutboxRow, reason: String) -> Parked {
     headers.push((KIND.to_owned(), envelope.kind.clone()));
     headers.push((MESSAGE_ID.to_owned(), envelope.id.clone()));
     let organization = envelope.headers.get(ports::bus::headers::ORGANIZATION);
+    let About { channel, account, message } = about("", envelope);
     Parked {
         id: ParkedId::derive(&["outbox", &envelope.id]),
         organization: organization.and_then(|id| id.parse().ok()),
         place: "router outbox".to_owned(),
         code: codes::INTERNAL,
         reason,
-        account: None,
+        account,
+        channel,
+        provider_code: None,
+        message,
         route: envelope.topic.route(),
         headers,
         body: envelope.body.to_vec(),

@@ -7,12 +7,15 @@ use std::{
     time::Duration,
 };
 
-use domain::{Class, Conversation, Failure, Message, OrganizationId, Outcome, Partition, Refusal, Stage, error::codes};
+use domain::{
+    Class, Conversation, DeliveryState, DeskChange, DeskEvent, Failure, Message, OrganizationId, Outcome, ParkedId,
+    ParkedMoved, Partition, Refusal, Stage, error::codes,
+};
 use ports::{
     StoreError,
-    apis::{GateApi, Verdict},
+    apis::{GateApi, HookApi, Verdict},
     conservation::{Fate, Stamp},
-    journal::CommitError,
+    journal::{Commit, CommitError},
 };
 use routing::{Change, Decision, Effect, Event, Rules, Stamped, State, decide};
 use runtime::{
@@ -98,6 +101,8 @@ pub(crate) struct Shell {
     pub(crate) env: Env,
     pub(crate) rules: RuleBook,
     gate: Arc<dyn GateApi>,
+    /// Where parked webhook calls go again.
+    pub(crate) hooks: Arc<dyn HookApi>,
     /// Rung after each commit that left something in the outbox.
     pub(crate) outbox: Notify,
     /// Desk events on their way to the bus.
@@ -110,13 +115,14 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
-    pub(crate) fn new(config: Config, env: Env, gate: Arc<dyn GateApi>) -> Self {
+    pub(crate) fn new(config: Config, env: Env, gate: Arc<dyn GateApi>, hooks: Arc<dyn HookApi>) -> Self {
         let rules = RuleBook::new(Arc::clone(&env.directory), Duration::from_millis(config.rules_millis));
         Self {
             config,
             env,
             rules,
             gate,
+            hooks,
             outbox: Notify::new(),
             heralds: Heralds::default(),
             held: Held::default(),
@@ -150,6 +156,9 @@ impl Shell {
             }
             item.span.in_scope(|| trace::note(attribute::OUTCOME, decision.why));
             for change in &decision.changes {
+                if let Some(message) = left_doubt(&state, change) {
+                    draft.settle(message, now);
+                }
                 draft.change(change, item.trace.as_deref());
                 traces.learn(change, item.trace.as_deref());
                 state.evolve(change);
@@ -240,6 +249,20 @@ impl Shell {
         Ok(())
     }
 
+    /// Commits what is not decided by the core, and tells the desk.
+    pub(crate) async fn commit(&self, commit: &Commit) -> Result<(), Stop> {
+        let events = self.env.journal.commit(commit).await?;
+        self.heralds.send(&events);
+        Ok(())
+    }
+
+    /// The event that parked messages of an organization moved; none when they are nobody's.
+    pub(crate) fn moved(&self, organization: Option<OrganizationId>, parked: Vec<ParkedId>) -> Vec<DeskEvent> {
+        let change = DeskChange::Parked(ParkedMoved { parked, settled: Vec::new() });
+        let at = self.env.clock.now();
+        organization.map(|organization| DeskEvent { organization, sequence: 0, at, change }).into_iter().collect()
+    }
+
     /// Asks the replicas whose business it is for a look.
     pub(crate) fn nudge(&self, more: Nudged) {
         if !more.organizations.is_empty() || !more.relays.is_empty() {
@@ -317,6 +340,18 @@ fn closed(decision: &Decision) -> Option<(&str, &'static str)> {
         Change::Conversation(one) if one.stage == Stage::Closed => Some((one.channel.as_str(), reason)),
         _ => None,
     })
+}
+
+/// The message that this change takes out of doubt, however it came to that.
+fn left_doubt(state: &State, change: &Change) -> Option<domain::MessageId> {
+    let doubtful =
+        |message: &Message| message.delivery.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Parked);
+    match change {
+        Change::Message(message) if !doubtful(message) => {
+            state.messages.get(&message.id).filter(|before| doubtful(before)).map(|before| before.id)
+        }
+        _ => None,
+    }
 }
 
 /// A message for an account that the remembered rules do not have: it may have been added just now.

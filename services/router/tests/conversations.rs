@@ -286,7 +286,10 @@ async fn poison_and_unknown_accounts_are_parked_alone() {
         .await;
     let mut found: Vec<_> = parked.iter().map(|one| (one.place.as_str(), one.code.as_str())).collect();
     found.sort_unstable();
-    assert_eq!(found, [("router inbound", "not_found"), ("router inbound", "poison"), ("session inbound", "poison")]);
+    assert_eq!(
+        found,
+        [("router inbound", "account_unknown"), ("router inbound", "poison"), ("session inbound", "poison")]
+    );
     assert!(parked.iter().all(|one| Topic::from_route(&one.route).is_some()));
     running.stop().await;
 }

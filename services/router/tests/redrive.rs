@@ -7,9 +7,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use domain::{
     Attempted, Command, DeliveryState, Distribution, Failure, InboundBody, Outcome, Parked, ParkedId, Permitted,
-    error::codes,
+    Ruling, error::codes,
 };
 use ports::{
+    Asked,
     bus::{Envelope, headers},
     journal::Lookup,
     topology::Topic,
@@ -25,14 +26,18 @@ async fn listed(world: &World) -> Vec<Parked> {
 /// Asks as the command line does, a moment later.
 async fn request(world: &World, id: ParkedId) {
     world.clock.advance(Duration::from_secs(5));
-    world.env.parking.request_redrive(&[id], world.now()).await.unwrap();
+    ask(world, id, Ruling::Redrive).await;
+}
+
+async fn ask(world: &World, id: ParkedId, ruling: Ruling) {
+    world.env.parking.request(&[id], &Asked::of(ruling), world.now()).await.unwrap();
 }
 
 async fn redriven(world: &World, id: ParkedId) {
     world
         .until("the redrive", async || {
-            let requested = world.env.parking.redrive_requested(100).await.unwrap();
-            requested.iter().all(|one| one.id != id).then_some(())
+            let requested = world.env.parking.requested(100).await.unwrap();
+            requested.iter().all(|(one, _)| one.id != id).then_some(())
         })
         .await;
 }
@@ -53,6 +58,9 @@ fn parked(route: &str, body: Vec<u8>, at: domain::Timestamp) -> Parked {
         code: codes::POISON,
         reason: "a test".into(),
         account: None,
+        channel: None,
+        provider_code: None,
+        message: None,
         route: route.into(),
         headers: vec![
             (headers::ORGANIZATION.into(), organization().to_string()),

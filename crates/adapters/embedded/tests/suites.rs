@@ -45,6 +45,11 @@ suites!(
     parking: Parking by store,
 );
 
+conformance!(decisions, async {
+    let world = fresh().await;
+    Some(((world.0.store.clone() as Arc<dyn Journal>, world.0.store.clone() as Arc<dyn Parking>), world))
+});
+
 conformance!(views, async {
     let world = fresh().await;
     Some(((world.0.store.clone() as Arc<dyn Journal>, world.0.store.clone() as Arc<dyn Views>), world))

@@ -18,7 +18,16 @@ pub(crate) async fn counts(store: &SqlStore, organization: Option<OrganizationId
         in_broker: audit.in_broker().await?,
         outbox: audit.one("SELECT COUNT(*) AS total FROM outbox", own, "TRUE", "").await?,
         held_receipts: audit.one("SELECT COUNT(DISTINCT event) AS total FROM held_receipts", own, "TRUE", "").await?,
-        parked: audit.one("SELECT COUNT(*) AS total FROM parked", own, "redriven_at IS NULL", "").await?,
+        parked: audit.one("SELECT COUNT(*) AS total FROM parked", own, crate::parking::LISTED, "").await?,
+        discarded: audit
+            .one(
+                "SELECT COUNT(*) AS total FROM parked",
+                own,
+                "closed_at IS NOT NULL AND EXISTS (SELECT 1 FROM parked_decisions d WHERE d.parked = parked.id
+                 AND d.at = parked.closed_at AND d.ruling IN ('discard', 'failed'))",
+                "",
+            )
+            .await?,
         unaccounted_in: audit
             .one(
                 "SELECT COUNT(*) AS total FROM (SELECT p.event FROM processed p

@@ -7,7 +7,7 @@
 //! one list.
 
 /// The statements of each version, oldest first. A released version never changes: mend it with the next one.
-pub(crate) const VERSIONS: &[&[&str]] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+pub(crate) const VERSIONS: &[&[&str]] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 
 const VERSION_1: &[&str] = &[
     // ---- the journal
@@ -126,4 +126,20 @@ const VERSION_5: &[&str] = &[
         at BIGINT NOT NULL, PRIMARY KEY (slot, stream)) {clustered}",
     "CREATE TABLE heard (slot BIGINT NOT NULL, stream TEXT NOT NULL, fate TEXT NOT NULL, first BIGINT NOT NULL,
         last BIGINT NOT NULL, PRIMARY KEY (slot, stream, fate, first, last)) {clustered}",
+];
+
+// Parked messages are looked at by cause, and decided about by people. What was parked as in doubt before keeps its
+// message in its headers alone.
+const VERSION_6: &[&str] = &[
+    "ALTER TABLE parked ADD COLUMN channel TEXT",
+    "ALTER TABLE parked ADD COLUMN provider_code TEXT",
+    "ALTER TABLE parked ADD COLUMN message TEXT",
+    "ALTER TABLE parked ADD COLUMN requested TEXT",
+    "ALTER TABLE parked ADD COLUMN closed_at BIGINT",
+    "ALTER TABLE parked ADD COLUMN version BIGINT NOT NULL DEFAULT 0",
+    "CREATE INDEX parked_board ON parked (organization, at, id) WHERE redriven_at IS NULL AND closed_at IS NULL",
+    "CREATE INDEX parked_message ON parked (message) WHERE message IS NOT NULL",
+    "CREATE TABLE parked_decisions (sequence {serial}, parked TEXT NOT NULL, organization TEXT, ruling TEXT NOT NULL,
+        reason TEXT, user_id TEXT, at BIGINT NOT NULL)",
+    "CREATE INDEX parked_decisions_parked ON parked_decisions (parked, sequence)",
 ];

@@ -9,7 +9,8 @@
 //!
 //! What is made must be fresh for each test: nobody else's messages or rows. A bus must have partitions 0 and 1 and the
 //! channel `whatsapp`. The second value is kept until the test has ended. `views` takes a pair of the journal and the
-//! views on it. Nothing here measures time; what must come is awaited with patience.
+//! views on it, `decisions` one of the journal and the parking. Nothing here measures time; what must come is awaited
+//! with patience.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,6 +25,7 @@ pub mod bus;
 pub mod consents;
 pub mod conservation;
 pub mod cursors;
+pub mod decisions;
 pub mod directory;
 pub mod journal;
 pub mod journal_rest;
@@ -188,6 +190,24 @@ macro_rules! conformance {
                 what_is_requested_is_answered_until_it_is_done,
                 a_message_that_is_parked_again_is_listed_again,
                 a_refused_redrive_stays_listed_with_its_reason,
+                entries_are_found_by_every_filter,
+                entries_are_paged,
+                causes_are_counted,
+                a_request_to_redrive_is_kept_as_a_decision,
+            ]
+        );
+    };
+    (decisions, $fresh:expr) => {
+        $crate::conformance_tests!(
+            decisions,
+            $fresh,
+            [
+                entries_are_loaded_in_their_organization,
+                a_message_in_doubt_is_loaded_with_its_entry,
+                a_decision_moves_its_message_and_is_kept,
+                a_decision_on_what_has_moved_on_refuses_the_commit,
+                a_message_that_settles_leaves_the_list,
+                what_was_ended_and_is_parked_again_is_listed_again,
             ]
         );
     };

@@ -226,6 +226,7 @@ pub async fn the_audit_accounts_for_everything((journal, views): Pair) {
         outbox: 1,
         held_receipts: 1,
         parked: 1,
+        discarded: 0,
         unaccounted_in: 0,
         out_of_order: 0,
         seat_mismatch: 0,

@@ -147,7 +147,8 @@ fn print(counts: &AuditCounts, lost: &Unaccounted) {
         None => say(format_args!("{:<24} {:>10}", "to be carried out", "see broker")),
     }
     row("receipts held", counts.held_receipts);
-    row("parked, not redriven", counts.parked);
+    row("parked", counts.parked);
+    row("discarded", counts.discarded);
     row("events unaccounted for", counts.unaccounted_in);
     row("sends unaccounted for", lost.count);
     for id in &lost.messages {

@@ -5,11 +5,16 @@
 mod content;
 mod conversation;
 mod message;
+mod parked;
 mod people;
 
 pub(crate) use content::{Card, Content, Draft, MediaDraft, MediaKind};
 pub(crate) use conversation::{Conversation, ConversationList, CountItem};
 pub(crate) use message::{Message, MessageList, SavedContact};
+pub(crate) use parked::{
+    BodyForm, Decision, ParkedBody, ParkedCause, ParkedCauses, ParkedDetail, ParkedItem, ParkedList, ParkedMoved,
+    Redriven,
+};
 pub(crate) use people::{Account, Agent, AgentList, Language, Me, Presence, Queue, Seat, User};
 
 use serde::Serialize;

@@ -52,6 +52,8 @@ enum Audience {
     Conversation(ConversationId, Facts),
     /// Who sees the message's conversation; supervisors alone when it is not known.
     Message(Option<Facts>),
+    /// Who supervises.
+    Supervisors,
     /// Who serves the queue of the contact's account.
     Contact(Option<QueueId>),
 }
@@ -60,7 +62,7 @@ enum Audience {
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) sequence: u64,
-    /// `conversation`, `message`, `seat`, `contact`.
+    /// `conversation`, `message`, `seat`, `contact`, `parked`.
     pub(super) kind: &'static str,
     /// The frame.
     pub(super) text: Utf8Bytes,
@@ -96,6 +98,9 @@ impl Live {
                 let audience = Audience::Contact(queue_of(&names, contact.thread.account));
                 ("contact", audience, frame(event, "contact", dto::SavedContact::from(&**contact)))
             }
+            DeskChange::Parked(moved) => {
+                ("parked", Audience::Supervisors, frame(event, "parked", dto::ParkedMoved::from(moved)))
+            }
         };
         Ok(Self { sequence: event.sequence, kind, text, audience })
     }
@@ -104,13 +109,14 @@ impl Live {
     pub(super) fn conversation(&self, viewer: &Viewer) -> Option<(ConversationId, bool, bool)> {
         match self.audience {
             Audience::Conversation(id, facts) => Some((id, viewer.hears(&facts), viewer.holds(&facts))),
-            Audience::All | Audience::Message(_) | Audience::Contact(_) => None,
+            Audience::All | Audience::Message(_) | Audience::Contact(_) | Audience::Supervisors => None,
         }
     }
 
     pub(super) fn is_for(&self, viewer: &Viewer) -> bool {
         match self.audience {
             Audience::All => true,
+            Audience::Supervisors => viewer.supervises(),
             Audience::Conversation(_, facts) => viewer.hears(&facts),
             Audience::Message(facts) => viewer.supervises() || facts.is_some_and(|facts| viewer.sees(&facts)),
             Audience::Contact(queue) => viewer.supervises() || queue.is_some_and(|queue| viewer.serves(queue)),

@@ -17,7 +17,9 @@ use ports::{
 use sea_orm::{DatabaseTransaction, DbErr, Value};
 
 use crate::{
-    SqlStore, conservation, rows,
+    SqlStore, conservation,
+    parking::{self, decisions},
+    rows,
     rows::{CONTACTS, CONVERSATIONS, MESSAGES, SEATS, provider_key},
     statement::{
         Table, execute_in, failure, insert_returning, insert_rows, is_conflict, json, number, optional_text, printed,
@@ -82,6 +84,8 @@ struct Ready {
     timers: Vec<Value>,
     timers_back: Vec<(&'static str, Vec<Value>)>,
     outbox: Vec<Value>,
+    decided: Vec<Value>,
+    asked: Vec<Value>,
     parked: Vec<Value>,
     heard: Vec<Value>,
     pages: Vec<Page>,
@@ -112,7 +116,9 @@ impl Ready {
             timers,
             timers_back,
             outbox: all(&commit.outbox.iter().collect::<Vec<_>>(), outbox_values)?,
-            parked: crate::parking::values(&commit.parked)?,
+            decided: decisions::decision_values(commit.decided.iter().map(|(decision, _)| decision))?,
+            asked: commit.decided.iter().map(|(decision, _)| decisions::asked(decision)).collect::<Result<_, _>>()?,
+            parked: parking::values(&commit.parked)?,
             heard: conservation::heard_values(&commit.heard),
             pages: pages(&commit.events)?,
         })
@@ -227,7 +233,12 @@ async fn write(on: &DatabaseTransaction, commit: &Commit, ready: Ready) -> Resul
         let text = "DELETE FROM timers WHERE kind = $1 AND conversation IN ({in})";
         execute_in(on, text, &[kind.into()], conversations).await.map_err(stands_against)?;
     }
-    insert_rows(on, crate::parking::PARKED, crate::parking::AGAIN, ready.parked).await.map_err(stands_against)?;
+    for ((decision, version), asked) in commit.decided.iter().zip(ready.asked) {
+        expect(decisions::rule(on, decision, *version, asked).await, 1, "a parked message moved on")?;
+    }
+    decisions::insert_decisions(on, ready.decided).await.map_err(stands_against)?;
+    decisions::settle(on, &commit.settled).await.map_err(stands_against)?;
+    insert_rows(on, parking::PARKED, parking::AGAIN, ready.parked).await.map_err(stands_against)?;
     conservation::note_heard(on, ready.heard).await.map_err(stands_against)?;
     insert_rows(on, OUTBOX, "", ready.outbox).await.map_err(stands_against)?;
     number_events(on, &commit.events, ready.pages).await

@@ -19,6 +19,7 @@ pub(super) async fn load(store: &SqlStore, lookup: &Lookup) -> Result<Snapshot, 
     let keys = lookup.provider_ids.iter().map(|pair| (provider_key(pair.0, &pair.1), pair)).collect();
     let found = Found::read(store, lookup, &keys).await?;
     let mut snapshot = found.snapshot(lookup, &keys)?;
+    parked(store, lookup, &mut snapshot).await?;
     conversations(store, lookup, &mut snapshot).await?;
     Ok(snapshot)
 }
@@ -127,6 +128,29 @@ fn note_held(snapshot: &mut Snapshot, held: &[Row]) -> Result<(), StoreError> {
         }
     }
     snapshot.held.sort_by_key(|receipt| (receipt.held_at, receipt.event));
+    Ok(())
+}
+
+/// Parked messages, and of those in doubt the messages themselves.
+async fn parked(store: &SqlStore, lookup: &Lookup, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+    if lookup.parked.is_empty() {
+        return Ok(());
+    }
+    let mut doubtful = BTreeSet::new();
+    for entry in crate::parking::entries(store, lookup.parked.iter().map(|(_, id)| printed(id))).await? {
+        let Some(organization) = entry.parked.organization else { continue };
+        if lookup.parked.contains(&(organization, entry.parked.id)) {
+            doubtful.extend(entry.parked.message.map(|message| (organization, message)));
+            snapshot.parked.insert(entry.parked.id, entry);
+        }
+    }
+    let ids = doubtful.iter().map(|(_, id)| printed(id));
+    for row in &store.read_in("SELECT * FROM messages WHERE id IN ({in})", &[], ids).await? {
+        let message = rows::message(row)?;
+        if doubtful.contains(&(message.organization, message.id)) {
+            snapshot.messages.insert(message.id, message);
+        }
+    }
     Ok(())
 }
 

@@ -30,6 +30,11 @@ suites!(
     parking: Parking,
 );
 
+conformance!(decisions, async {
+    let (store, world) = crate::fresh().await?;
+    Some(((Arc::new(store.clone()) as Arc<dyn Journal>, Arc::new(store) as Arc<dyn Parking>), world))
+});
+
 conformance!(views, async {
     let (store, world) = crate::fresh().await?;
     Some(((Arc::new(store.clone()) as Arc<dyn Journal>, Arc::new(store) as Arc<dyn Views>), world))
