@@ -21,6 +21,7 @@ mod messages;
 mod mime;
 mod names;
 mod page;
+mod parked;
 mod password;
 mod phones;
 mod presence;

@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     JSON_LIMIT, caller, conversations, dto, error_pages, events,
     guard::guard,
-    me, media, messages, page,
+    me, media, messages, page, parked,
     problem::{self, explain},
     sign_in,
     state::Shared,
@@ -34,13 +34,14 @@ const PREFIX: &str = "/api/v1";
 #[openapi(
     info(title = "Afluente desk", description = "The desk's API. Live events are described in docs/api.md."),
     modifiers(&Doors),
-    components(schemas(conversations::Order, dto::SavedContact)),
+    components(schemas(conversations::Order, dto::ParkedMoved, dto::SavedContact, parked::ParkedStanding)),
     security(("cookie" = []), ("bearer" = [])),
     tags(
         (name = "sessions", description = "Signing in and out"),
         (name = "me", description = "The caller, their seat and their colleagues"),
         (name = "conversations", description = "Conversations and what agents do with them"),
         (name = "messages", description = "Messages of a conversation"),
+        (name = "parked", description = "Messages that could not go on, for supervisors"),
         (name = "media", description = "Files"),
         (name = "events", description = "Live events"),
     )
@@ -84,6 +85,13 @@ fn api(upload_limit: u64) -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(messages::list, messages::send))
         .routes(routes!(messages::retry))
         .routes(routes!(messages::save_contact))
+        .routes(routes!(parked::list))
+        .routes(routes!(parked::causes))
+        .routes(routes!(parked::redrive_all))
+        .routes(routes!(parked::read))
+        .routes(routes!(parked::redrive))
+        .routes(routes!(parked::decide_one))
+        .routes(routes!(parked::discard))
         .routes(routes!(events::connect))
         .layer(DefaultBodyLimit::max(json_limit));
     let all = calls.merge(files).merge(file);
@@ -174,7 +182,7 @@ mod tests {
     fn what_is_always_answered_is_required() {
         let description = serde_json::to_value(super::description()).unwrap();
         // Said by callers too, who may leave out what has a default.
-        let said = ["Card", "ChoiceOption", "Draft", "MediaDraft", "NewMessage"];
+        let said = ["Card", "ChoiceOption", "Draft", "MediaDraft", "NewDecision", "NewMessage", "Redrive", "Selection"];
         for (name, schema) in description["components"]["schemas"].as_object().unwrap() {
             let variants = schema["oneOf"].as_array().map_or(&[][..], Vec::as_slice);
             for object in variants.iter().chain([schema]).filter(|_| !said.contains(&name.as_str())) {

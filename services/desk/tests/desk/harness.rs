@@ -131,6 +131,7 @@ fn organization_of(change: &DeskChange) -> OrganizationId {
         DeskChange::Message(message) => message.organization,
         DeskChange::Seat(seat) => seat.organization,
         DeskChange::Contact(contact) => contact.thread.organization,
+        DeskChange::Parked(_) => panic!("the router alone writes these"),
     }
 }
 
@@ -149,6 +150,7 @@ fn newer(change: DeskChange) -> DeskChange {
             seat.version += 1;
             DeskChange::Seat(seat)
         }
+        moved @ DeskChange::Parked(_) => moved,
         DeskChange::Contact(mut contact) => {
             contact.version += 1;
             DeskChange::Contact(contact)

@@ -3,12 +3,14 @@ use std::time::Duration;
 use afluente_desk::Config;
 use domain::{Content, DeskChange, Presence, Stage};
 use futures_util::StreamExt as _;
-use ports::{Views as _, journal::Commit};
+use ports::{Bus as _, Views as _, bus::Envelope, journal::Commit, topology::Topic};
 use serde_json::{Value, json};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest as _, protocol::frame::coding::CloseCode},
 };
+
+use wire::Wire as _;
 
 use crate::harness::{Client, World, Write as _, contact, org, said, until, user};
 
@@ -170,6 +172,35 @@ async fn isolated_each_hears_what_they_may_see() {
     world.conversation("other", "sales", "edu").await;
     let first = zoes.next().await;
     assert_eq!((&first["sequence"], &first["data"]["contact"]["name"]), (&json!(1), &json!("edu")));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn x_2_supervisors_hear_of_parked_messages_and_agents_do_not() {
+    let world = World::start().await;
+    let (ana, sol) = (world.signed_in("ana@acme.test").await, world.signed_in("sol@acme.test").await);
+    let (mut hers, mut sols) = (Socket::open(&ana, None).await, Socket::open(&sol, None).await);
+    for socket in [&mut hers, &mut sols] {
+        assert_eq!(socket.next().await["type"], "hello");
+    }
+    let poison = Envelope {
+        id: "poison".into(),
+        topic: Topic::Inbound(domain::Partition(0)),
+        kind: domain::Inbound::KIND.into(),
+        correlation: None,
+        headers: [(ports::bus::headers::ORGANIZATION.to_owned(), org("acme").to_string())].into(),
+        body: bytes::Bytes::from_static(b"\xff\xffnot an event"),
+    };
+    world.store.bus.publish(vec![poison]).await.unwrap();
+    let heard = sols.next_of("parked").await;
+    let id = heard["data"]["parked"][0].as_str().unwrap().to_owned();
+    let (_, list) = sol.get("/parked").await;
+    assert!(list["items"].as_array().unwrap().iter().any(|one| one["id"] == id.as_str()), "{list}");
+    let (status, _) = sol.call("POST", &format!("/parked/{id}/discard"), Some(json!({ "reason": "a test" }))).await;
+    assert_eq!(status, 200);
+    while sols.next_of("parked").await["data"]["parked"][0] != id.as_str() {}
+    world.conversation("acme", "sales", "carla").await;
+    assert_eq!(hers.next().await["type"], "conversation", "the first that an agent hears of");
     world.stop().await;
 }
 

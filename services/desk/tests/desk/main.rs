@@ -6,4 +6,5 @@ mod files;
 mod harness;
 mod live;
 mod pages;
+mod parked;
 mod signing_in;

@@ -77,6 +77,11 @@ export interface components {
          * @enum {string}
          */
         AuthorKind: "contact" | "user" | "system";
+        /**
+         * @description How a body is shown.
+         * @enum {string}
+         */
+        BodyForm: "json" | "text" | "bytes";
         /** @description A contact card. */
         Card: {
             /** @description E-mail addresses, as given. */
@@ -302,6 +307,19 @@ export interface components {
             /** @description The password. */
             password: string;
         };
+        /** @description What was decided about a parked message. */
+        Decision: {
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at: number;
+            by: components["schemas"]["Named"] | null;
+            /** @description Why, in the person's words. */
+            reason: string | null;
+            /** @description What. */
+            ruling: components["schemas"]["Ruling"];
+        };
         /** @description What became of an outgoing message. */
         Delivery: {
             /**
@@ -323,6 +341,11 @@ export interface components {
          * @enum {string}
          */
         Direction: "in" | "out";
+        /** @description Why a parked message ends here. */
+        Discard: {
+            /** @description In the caller's words. */
+            reason: string;
+        };
         /**
          * @description How a queue hands out its conversations.
          * @enum {string}
@@ -387,6 +410,11 @@ export interface components {
             /** @description The provider's own words. */
             reason: string | null;
         };
+        /**
+         * @description What became of a message in doubt.
+         * @enum {string}
+         */
+        Fate: "arrived" | "again" | "failed";
         /**
          * @description The languages of the desk.
          * @enum {string}
@@ -486,6 +514,13 @@ export interface components {
             /** @description The card. */
             card: components["schemas"]["Card"];
         };
+        /** @description A decision about a message in doubt. */
+        NewDecision: {
+            /** @description What became of it. */
+            decision: components["schemas"]["Fate"];
+            /** @description Why, in the caller's words. */
+            reason?: string | null;
+        };
         /** @description A message to write. */
         NewMessage: {
             /** @description What to say. */
@@ -495,6 +530,151 @@ export interface components {
         };
         /** @enum {string} */
         Order: "oldest" | "newest";
+        /** @description The account of a parked message. */
+        ParkedAccount: {
+            /** @description Its id; none when no account of the organization is known by what the message says. */
+            id: string | null;
+            /** @description What agents read. */
+            label: string;
+            /** @description Its name, or what the message says. */
+            name: string;
+        };
+        /** @description The body of a parked message as a person can read it, secrets removed. */
+        ParkedBody: {
+            /** @description How it is shown. */
+            form: components["schemas"]["BodyForm"];
+            /** @description The words. */
+            text: string;
+            /** @description There is more of it than is shown. */
+            truncated: boolean;
+        };
+        /** @description Parked messages with one cause. */
+        ParkedCause: {
+            account: components["schemas"]["ParkedAccount"] | null;
+            /** @description The cause in the caller's language. */
+            cause: string;
+            /** @description The channel, when it is known. */
+            channel: string | null;
+            /** @description The stable code of the cause. */
+            code: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description When the oldest was parked.
+             */
+            first_at: number;
+            /** @description They may have been sent: each asks for a decision of its own. */
+            in_doubt: boolean;
+            /**
+             * Format: int64
+             * @description When the latest was parked.
+             */
+            last_at: number;
+            /** @description Where they stopped. */
+            place: string;
+            /**
+             * Format: int64
+             * @description How many of them the router was asked for and has not done yet.
+             */
+            requested: number;
+        };
+        /** @description Parked messages by cause, the latest first. */
+        ParkedCauses: {
+            /** @description The causes. */
+            items: components["schemas"]["ParkedCause"][];
+            /**
+             * Format: int64
+             * @description How many messages that is in all.
+             */
+            total: number;
+        };
+        /** @description A parked message with all that is known of it. */
+        ParkedDetail: {
+            /** @description The contact's address, when it is known. */
+            address: string | null;
+            /** @description Its body. */
+            body: components["schemas"]["ParkedBody"];
+            content: components["schemas"]["Content"] | null;
+            /** @description The conversation, when it is known. */
+            conversation: string | null;
+            /** @description What was decided about it, the oldest first. */
+            decisions: components["schemas"]["Decision"][];
+            /** @description As the list shows it. */
+            item: components["schemas"]["ParkedItem"];
+            /** @description Where redriving sends it. */
+            route: string;
+        };
+        /** @description A parked message, as the list shows it. */
+        ParkedItem: {
+            account: components["schemas"]["ParkedAccount"] | null;
+            /**
+             * Format: int64
+             * @description When it was parked.
+             */
+            at: number;
+            /** @description The cause in the caller's language. */
+            cause: string;
+            /** @description The channel, when it is known. */
+            channel: string | null;
+            /** @description The stable code of the cause. */
+            code: string;
+            /**
+             * Format: int64
+             * @description When it went on its way, or was ended.
+             */
+            ended_at: number | null;
+            /** @description Its id. */
+            id: string;
+            /** @description It may have been sent: it asks for a decision of its own. */
+            in_doubt: boolean;
+            /** @description Where it stopped: a service and a step. */
+            place: string;
+            /** @description The provider's own code. */
+            provider_code: string | null;
+            /** @description One English sentence with what happened, secrets removed. */
+            reason: string;
+            requested: components["schemas"]["Ruling"] | null;
+            /**
+             * Format: int64
+             * @description The size of its body, in bytes.
+             */
+            size: number;
+            /** @description Where it stands. */
+            state: components["schemas"]["ParkedState"];
+            /**
+             * Format: int64
+             * @description Apply it only when this is newer.
+             */
+            version: number;
+        };
+        /** @description Parked messages, newest first. */
+        ParkedList: {
+            /** @description The messages. */
+            items: components["schemas"]["ParkedItem"][];
+            /** @description What to give as `before` for those that follow; none when there are no more. */
+            next: string | null;
+        };
+        /** @description Parked messages moved: which, as far as that is known. What it leaves is read anew. */
+        ParkedMoved: {
+            /** @description Parked, decided about, or on their way. */
+            parked: string[];
+            /** @description Messages that were in doubt and settled by themselves. */
+            settled: string[];
+        };
+        /**
+         * @description Where they stand.
+         * @enum {string}
+         */
+        ParkedStanding: "waiting" | "ended";
+        /**
+         * @description Where a parked message stands.
+         * @enum {string}
+         */
+        ParkedState: "waiting" | "requested" | "redriven" | "ended";
         /**
          * @description Whether an agent takes conversations.
          * @enum {string}
@@ -543,11 +723,29 @@ export interface components {
             /** @description Handed to the network. */
             sent: boolean;
         };
+        /** @description Which of them go on their way. */
+        Redrive: components["schemas"]["Selection"] & {
+            /** @description Really all of them: asked for when nothing narrows. */
+            all?: boolean;
+        };
+        /** @description What a command about several parked messages reached. */
+        Redriven: {
+            /**
+             * Format: int64
+             * @description How many the router was asked to send on their way.
+             */
+            count: number;
+        };
         /**
          * @description What a person may do.
          * @enum {string}
          */
         Role: "agent" | "supervisor_agent" | "supervisor" | "administrator";
+        /**
+         * @description What a person decided.
+         * @enum {string}
+         */
+        Ruling: "redrive" | "again" | "arrived" | "failed" | "discard";
         /** @description A contact of the organization. */
         SavedContact: {
             /** @description E-mail addresses. */
@@ -585,6 +783,27 @@ export interface components {
              * @description Apply a seat only when this is newer; 0 for an agent who never sat down.
              */
             version: number;
+        };
+        /** @description What narrows. What is not said does not. */
+        Selection: {
+            /** @description Of this account, by id or name; `none` for those that no account is known of. */
+            account?: string | null;
+            /** @description On this channel. */
+            channel?: string | null;
+            /** @description With this code. */
+            code?: string | null;
+            /** @description Stopped here. */
+            place?: string | null;
+            /**
+             * Format: int64
+             * @description Parked at this time or later, in milliseconds since 1970.
+             */
+            since?: number | null;
+            /**
+             * Format: int64
+             * @description Parked before this time.
+             */
+            until?: number | null;
         };
         /** @description A sign-in. */
         SignedIn: {
