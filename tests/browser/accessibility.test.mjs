@@ -89,6 +89,31 @@ test("the desk is accessible: waiting list, conversation, failed message, dialog
   }
 });
 
+test("X-2 the parked messages are accessible: empty, a cause, a message, the questions", async () => {
+  await ana.id("nav-parked").click();
+  await ana.id("parked").waitFor();
+  await both(ana.page, "nothing parked");
+  await mesh.rawHook("demo-whatsapp", "{ not JSON");
+  await ana.id("parked-cause").click();
+  await both(ana.page, "a cause");
+  await ana.id("parked-row").first().click();
+  await ana.id("parked-body").waitFor();
+  await both(ana.page, "a parked message");
+  await ana.id("discard-one").click();
+  await ana.page.getByRole("dialog").waitFor();
+  await both(ana.page, "the question for a reason");
+  await ana.page.keyboard.press("Escape");
+  await ana.page.getByRole("dialog").waitFor({ state: "detached" });
+  await ana.page.setViewportSize({ width: 390, height: 844 });
+  await ana.id("parked-back").waitFor();
+  await both(ana.page, "a parked message at 390");
+  const wide = await ana.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(wide <= 0, `nothing sticks out by ${wide} px`);
+  await ana.page.setViewportSize({ width: 1440, height: 900 });
+  await ana.page.keyboard.press("2");
+  await ana.listed("Paula Reis").click();
+});
+
 for (const width of [1024, 390]) {
   test(`the desk is accessible at ${width} wide`, async () => {
     await ana.page.setViewportSize({ width, height: 844 });

@@ -51,6 +51,12 @@ export async function startMesh() {
     );
     return accounts.find((one) => one.name === name);
   };
+  const post = async (name, body) => {
+    const { hook_url, secret_header, secret } = account(name);
+    const headers = { "content-type": "application/json", [secret_header]: secret };
+    const answer = await fetch(hook_url, { method: "POST", headers, body });
+    if (!answer.ok) throw new Error(`the hook answered ${answer.status}`);
+  };
   const send = async (method, path, body) => {
     const headers = body instanceof FormData ? {} : { "content-type": "application/json" };
     const answer = await fetch(url + path, { method, headers, body: body instanceof FormData ? body : JSON.stringify(body) });
@@ -62,15 +68,9 @@ export async function startMesh() {
     email: running.email,
     password: running.password,
     /** A webhook as the provider would call it. */
-    hook: async (name, body) => {
-      const { hook_url, secret_header, secret } = account(name);
-      const answer = await fetch(hook_url, {
-        method: "POST",
-        headers: { "content-type": "application/json", [secret_header]: secret },
-        body: JSON.stringify(body),
-      });
-      if (!answer.ok) throw new Error(`the hook answered ${answer.status}`);
-    },
+    hook: (name, body) => post(name, JSON.stringify(body)),
+    /** A call with the provider's secret and a body of any kind. */
+    rawHook: post,
     /** A customer's phone at the simulated provider. */
     phone: (channel, address, name) => phoneOf(url, send, channel, address, name),
     /** The named providers get these faults and no others. */

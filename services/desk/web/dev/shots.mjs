@@ -49,8 +49,28 @@ const shots = [
   ],
   ['emoji-1440-pt-dark', 1440, 900, 'pt-BR', 'dark', '#/active/cnv_3', (page) => page.getByTestId('emoji').click()],
   ['details-390-pt-light', 390, 844, 'pt-BR', 'light', '#/active/cnv_1', (page) => page.getByTestId('details').click()],
+  ['parked-1440-pt-light', 1440, 900, 'pt-BR', 'light', '#/parked', expand],
+  ['parked-doubt-1440-en-dark', 1440, 900, 'en', 'dark', '#/parked/prk_doubt0', expand],
+  ['parked-call-1440-es-light', 1440, 900, 'es', 'light', '#/parked/prk_call0', expand],
+  ['parked-stranger-1024-pt-dark', 1024, 768, 'pt-BR', 'dark', '#/parked/prk_stranger'],
+  ['parked-390-pt-light', 390, 844, 'pt-BR', 'light', '#/parked', expand],
+  ['parked-doubt-390-pt-dark', 390, 844, 'pt-BR', 'dark', '#/parked/prk_doubt0'],
+  [
+    'parked-bulk-1440-pt-light',
+    1440,
+    900,
+    'pt-BR',
+    'light',
+    '#/parked',
+    (page) => page.getByTestId('redrive-all').click(),
+  ],
   ['menu-390-en-dark', 390, 844, 'en', 'dark', '#/waiting', (page) => page.getByTestId('menu').click()],
 ];
+
+/** Shows the messages of the first cause. */
+async function expand(page) {
+  await page.getByTestId('parked-cause').first().click();
+}
 
 await mkdir(folder, { recursive: true });
 const browser = await chromium.launch({
@@ -84,7 +104,7 @@ try {
     await page.request.put(`${base}/api/v1/me/language`, { data: { language } });
     await page.goto(`${base}/${hash}`);
     await page
-      .locator('[data-testid=connection][data-state=live], [data-testid=back]')
+      .locator('[data-testid=connection][data-state=live], [data-testid=back], [data-testid=parked]')
       .first()
       .waitFor({ state: 'attached' });
     await page.waitForTimeout(700);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { WebSocket } from 'ws';
 import type { Change, Content, Conversation, Message, Presence, Stage } from '../../src/api/types.ts';
+import { Parked } from './parked.ts';
 import { fill } from './seed.ts';
 import { addConversation, addMessage, makeWorld, type World } from './world.ts';
 
@@ -27,6 +28,7 @@ export class Desk {
   private readonly peers = new Set<WebSocket>();
   private readonly log: Change[] = [];
   private readonly answers = new Map<string, { status: number; body?: unknown }>();
+  private readonly parked = new Parked(Date.now());
   private presence: Presence = 'offline';
   private signedIn = process.env.MOCK_SIGNED_IN === '1';
 
@@ -83,6 +85,11 @@ export class Desk {
     if (path[0] === 'sessions') return this.session(method, body);
     if (!this.signedIn) throw new Refused(401, 'not_signed_in');
     if (path[0] === 'me') return this.me(path[1], body);
+    if (path[0] === 'parked') {
+      const answer = this.parked.answer(method, path.slice(1), url.searchParams, body);
+      if (answer === null) throw new Refused(404, 'not_found');
+      return { status: 200, body: answer };
+    }
     if (path[0] === 'agents') return { status: 200, body: { items: this.world.agents } };
     if (path[0] === 'conversations')
       return path[1] ? this.conversation(method, path.slice(1), url, body) : this.list(url);

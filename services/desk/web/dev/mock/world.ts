@@ -39,7 +39,7 @@ export function makeWorld(): World {
       id: 'usr_1',
       name: 'Marina Duarte',
       email: 'marina@demo.test',
-      role: 'agent',
+      role: 'supervisor_agent',
       language: 'pt-BR',
       capacity: 8,
     },

@@ -23,6 +23,10 @@ describe('types', () => {
     expectTypeOf<Served<'AgentList'>>().toExtend<{ items: page.Agent[] }>();
     expectTypeOf<Served<'SavedContact'>>().toExtend<page.SavedContact>();
     expectTypeOf<Served<'Uploaded'>>().toExtend<page.StoredMedia>();
+    expectTypeOf<Served<'ParkedCauses'>>().toExtend<page.ParkedCauses>();
+    expectTypeOf<Served<'ParkedList'>>().toExtend<page.ParkedPage>();
+    expectTypeOf<Served<'ParkedDetail'>>().toExtend<page.ParkedDetail>();
+    expectTypeOf<Served<'ParkedMoved'>>().toExtend<page.ParkedMoved>();
   });
 
   it('send what the description takes', () => {

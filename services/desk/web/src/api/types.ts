@@ -242,6 +242,88 @@ export interface SavedContact {
   emails: string[];
 }
 
+export type ParkedState = 'waiting' | 'requested' | 'redriven' | 'ended';
+export type Ruling = 'redrive' | 'again' | 'arrived' | 'failed' | 'discard';
+/** What became of a message in doubt. */
+export type Fate = 'arrived' | 'again' | 'failed';
+
+export interface ParkedAccount {
+  id: string | null;
+  name: string;
+  label: string;
+}
+
+/** A message that could not go on. */
+export interface ParkedItem {
+  id: string;
+  at: number;
+  place: string;
+  code: string;
+  cause: string;
+  reason: string;
+  provider_code: string | null;
+  channel: string | null;
+  account: ParkedAccount | null;
+  in_doubt: boolean;
+  state: ParkedState;
+  requested: Ruling | null;
+  ended_at: number | null;
+  size: number;
+  version: number;
+}
+
+export interface ParkedPage {
+  items: ParkedItem[];
+  next: string | null;
+}
+
+export interface ParkedCause {
+  code: string;
+  cause: string;
+  place: string;
+  channel: string | null;
+  account: ParkedAccount | null;
+  in_doubt: boolean;
+  count: number;
+  requested: number;
+  first_at: number;
+  last_at: number;
+}
+
+export interface ParkedCauses {
+  items: ParkedCause[];
+  total: number;
+}
+
+export interface ParkedDecision {
+  ruling: Ruling;
+  reason: string | null;
+  by: Named | null;
+  at: number;
+}
+
+export interface ParkedBody {
+  form: 'json' | 'text' | 'bytes';
+  text: string;
+  truncated: boolean;
+}
+
+export interface ParkedDetail {
+  item: ParkedItem;
+  route: string;
+  body: ParkedBody;
+  content: Content | null;
+  conversation: string | null;
+  address: string | null;
+  decisions: ParkedDecision[];
+}
+
+/** Parked messages moved; what that leaves is read anew. */
+export interface ParkedMoved {
+  parked: string[];
+  settled: string[];
+}
+
 export interface Problem {
   type: string;
   title: string;
@@ -257,6 +339,7 @@ export type Change = { sequence: number; at: number } & (
   | { type: 'message'; data: Message }
   | { type: 'seat'; data: Seat }
   | { type: 'contact'; data: SavedContact }
+  | { type: 'parked'; data: ParkedMoved }
 );
 
 /** What comes over the event socket. */

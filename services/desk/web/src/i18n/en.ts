@@ -1,5 +1,8 @@
+import { parkedEn } from './parked/en';
+
 /** English. The keys of this catalogue are the keys of all. */
 export const en = {
+  ...parkedEn,
   'app.name': 'Afluente',
   'app.loading': 'Opening the desk…',
   'app.skip': 'Skip to the conversation',

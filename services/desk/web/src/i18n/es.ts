@@ -1,7 +1,9 @@
 import type { Catalogue } from './catalogue';
+import { parkedEs } from './parked/es';
 
 /** Spanish. */
 export const es: Catalogue = {
+  ...parkedEs,
   'app.name': 'Afluente',
   'app.loading': 'Abriendo el escritorio…',
   'app.skip': 'Ir a la conversación',

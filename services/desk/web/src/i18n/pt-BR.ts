@@ -1,7 +1,9 @@
 import type { Catalogue } from './catalogue';
+import { parkedPtBR } from './parked/pt-BR';
 
 /** Portuguese of Brazil. */
 export const ptBR: Catalogue = {
+  ...parkedPtBR,
   'app.name': 'Afluente',
   'app.loading': 'Abrindo a mesa…',
   'app.skip': 'Ir para a conversa',

@@ -72,6 +72,9 @@ function changed(state: DeskState, changes: Change[]): DeskState {
       case 'contact':
         putContact(draft, change.data);
         break;
+      case 'parked':
+        // The parked messages keep a store of their own.
+        break;
       default:
         // A kind of a later release.
         break;

@@ -8,6 +8,7 @@ import {
   Keyboard,
   Languages,
   LogOut,
+  OctagonPause,
   Search,
   SunMoon,
   Undo2,
@@ -17,8 +18,8 @@ import type { Conversation } from '@/api/types';
 import { LANGUAGES, useWords, type Words } from '@/i18n';
 import { returnToQueue } from '@/store/commands';
 import { useDesk } from '@/store/desk';
-import { go } from '@/store/route';
-import { allConversations, titleOf, VIEWS } from '@/store/select';
+import { go, goParked } from '@/store/route';
+import { allConversations, supervises, titleOf, VIEWS } from '@/store/select';
 import { show } from '@/store/ui';
 import { Avatar } from '@/ui/avatar';
 import { takeAndStay } from './desk-keys';
@@ -88,6 +89,7 @@ export function Commands({ conversation }: { conversation: Conversation | null }
   const { t } = words;
   const { setColorScheme } = useMantineColorScheme();
   const known = useDesk(allConversations);
+  const isSupervising = useDesk(supervises);
   const schemes = (['light', 'dark', 'auto'] as const).map((scheme) => ({
     id: `scheme-${scheme}`,
     group: t('commands.desk'),
@@ -104,6 +106,17 @@ export function Commands({ conversation }: { conversation: Conversation | null }
       leftSection: <Inbox {...icon} />,
       onClick: () => go({ view, conversation: null }),
     })),
+    ...(isSupervising
+      ? [
+          {
+            id: 'view-parked',
+            group: t('commands.go'),
+            label: t('parked.title'),
+            leftSection: <OctagonPause {...icon} />,
+            onClick: () => goParked(null),
+          },
+        ]
+      : []),
     ...known
       .filter(({ state }) => state !== 'closed')
       .map((one) => ({

@@ -2,8 +2,8 @@ import { spotlight } from '@mantine/spotlight';
 import { take } from '@/store/commands';
 import { deskState } from '@/store/desk';
 import { prefer, usePreferences } from '@/store/preferences';
-import { currentRoute, go } from '@/store/route';
-import { conversationOf, isMine } from '@/store/select';
+import { currentRoute, go, goParked } from '@/store/route';
+import { conversationOf, isMine, supervises } from '@/store/select';
 import { show, useUi } from '@/store/ui';
 import { type Shortcuts, useShortcuts } from '@/ui/shortcuts';
 import { MIDDLE } from './desk';
@@ -78,6 +78,9 @@ export function useDeskKeys(): void {
     '1': () => go({ view: 'waiting', conversation: null }),
     '2': () => go({ view: 'active', conversation: null }),
     '3': () => go({ view: 'inactive', conversation: null }),
+    '4': () => {
+      if (supervises(deskState())) goParked(null);
+    },
     '/': (event) => {
       event.preventDefault();
       document.querySelector<HTMLInputElement>('[data-search]')?.focus();
@@ -114,8 +117,16 @@ function stepOut(event: KeyboardEvent): void {
     field.blur();
     return;
   }
-  const { conversation } = currentRoute();
+  const { place, conversation, parked } = currentRoute();
+  if (place === 'parked' && parked !== null) {
+    goParked(null);
+    focusRow(parked);
+  }
   if (conversation === null) return;
   go({ conversation: null });
-  window.setTimeout(() => document.querySelector<HTMLElement>(`[data-row="${CSS.escape(conversation)}"]`)?.focus(), 30);
+  focusRow(conversation);
+}
+
+function focusRow(id: string): void {
+  window.setTimeout(() => document.querySelector<HTMLElement>(`[data-row="${CSS.escape(id)}"]`)?.focus(), 30);
 }

@@ -5,12 +5,14 @@ import { useWords } from '@/i18n';
 import { useDesk } from '@/store/desk';
 import { usePreferences } from '@/store/preferences';
 import { useRoute } from '@/store/route';
-import { conversationOf } from '@/store/select';
+import { conversationOf, supervises } from '@/store/select';
 import { useUi } from '@/store/ui';
 import { ChatPane } from '../chat/chat-pane';
 import { ConcludeDialog } from '../chat/conclude-dialog';
 import { TransferDialog } from '../chat/transfer-dialog';
 import { ContactPanel } from '../contact/contact-panel';
+import { useParkedBoard } from '../parked/board';
+import { ParkedView } from '../parked/parked-view';
 import { ListColumn } from '../queue/list-column';
 import { Commands } from './commands';
 import { ConnectionBanner } from './connection';
@@ -26,7 +28,9 @@ export const MIDDLE = '(max-width: 1279px)';
 /** The desk: navigation, list, conversation, contact; as many side by side as fit. */
 export function Desk() {
   const { t } = useWords();
-  const { conversation: id, view } = useRoute();
+  const { place, conversation: id, view, parked } = useRoute();
+  const isSupervising = useDesk(supervises);
+  const isParked = place === 'parked' && isSupervising;
   const conversation = useDesk((state) => conversationOf(state, id));
   const narrow = useMediaQuery(NARROW, false, { getInitialValueInEffect: false });
   const middle = useMediaQuery(MIDDLE, false, { getInitialValueInEffect: false });
@@ -34,6 +38,7 @@ export function Desk() {
   const { nav, drawer, announcement } = useUi();
   useDeskKeys();
   useSignals();
+  useParkedBoard(isSupervising, isParked ? parked : null);
   useEffect(() => {
     if (id === null) useUi.setState({ drawer: false });
   }, [id]);
@@ -49,8 +54,9 @@ export function Desk() {
       <ConnectionBanner />
       <div className={classes.columns}>
         {!narrow && <Nav rail={middle} />}
-        {listShown && <ListColumn wide={table} menu={narrow} />}
-        {chatShown && <ChatPane id={id} narrow={narrow} overlaid={middle} />}
+        {isParked && <ParkedView menu={narrow} />}
+        {!isParked && listShown && <ListColumn wide={table} menu={narrow} />}
+        {!isParked && chatShown && <ChatPane id={id} narrow={narrow} overlaid={middle} />}
         {conversation && panel && !middle && <ContactPanel conversation={conversation} />}
       </div>
       <Drawer

@@ -1,11 +1,13 @@
 import { Tooltip, UnstyledButton } from '@mantine/core';
 import { spotlight } from '@mantine/spotlight';
-import { Command, Inbox, Keyboard, Layers } from 'lucide-react';
+import { Command, Inbox, Keyboard, Layers, OctagonPause } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { useShallow } from 'zustand/react/shallow';
 import { useWords } from '@/i18n';
 import { useDesk } from '@/store/desk';
-import { allConversations, channelsOf, sum } from '@/store/select';
+import { useParked } from '@/store/parked';
+import { currentRoute, go, goParked, useRoute } from '@/store/route';
+import { allConversations, channelsOf, sum, supervises } from '@/store/select';
 import { refine, show, useUi } from '@/store/ui';
 import { Brand } from '@/ui/brand';
 import { ChannelMark, channelName } from '@/ui/channel';
@@ -40,6 +42,7 @@ export function Nav({ rail, drawer = false }: { rail: boolean; drawer?: boolean 
       <div className={classes.middle}>
         <Channels rail={rail} />
         {!rail && <Queues />}
+        <Parked rail={rail} />
       </div>
       <div className={classes.foot}>
         {rail && <ConnectionDot bare />}
@@ -105,13 +108,20 @@ function Item({ rail, icon, label, count, hint, pressed, onClick, testid, countT
   );
 }
 
+/** A channel or queue is a filter of the desk's lists. */
+function leaveParked(): void {
+  if (currentRoute().place === 'parked') go({ view: 'waiting', conversation: null });
+}
+
 function Channels({ rail }: { rail: boolean }) {
   const { t } = useWords();
   const channels = useDesk(useShallow(channelsOf));
   const counts = useDesk(useShallow((state) => channels.map((channel) => sum(state, 'waiting', channel))));
   const chosen = useUi((ui) => ui.filter.channel);
+  const isParked = useRoute().place === 'parked';
   const pick = (channel: string | null) => {
     refine({ channel });
+    leaveParked();
     useUi.setState({ nav: false });
   };
   return (
@@ -122,7 +132,7 @@ function Channels({ rail }: { rail: boolean }) {
         icon={<Inbox size={17} aria-hidden />}
         label={t('nav.all')}
         count={counts.reduce((a, b) => a + b, 0)}
-        pressed={chosen === null}
+        pressed={chosen === null && !isParked}
         onClick={() => pick(null)}
         testid="channel-all"
         countTestid="channel-count-all"
@@ -134,12 +144,38 @@ function Channels({ rail }: { rail: boolean }) {
           icon={<ChannelMark channel={channel} />}
           label={channelName(channel)}
           count={counts[index] ?? 0}
-          pressed={chosen === channel}
+          pressed={chosen === channel && !isParked}
           onClick={() => pick(chosen === channel ? null : channel)}
           testid={`channel-${channel}`}
           countTestid={`channel-count-${channel}`}
         />
       ))}
+    </section>
+  );
+}
+
+/** For supervisors: what could not go on. */
+function Parked({ rail }: { rail: boolean }) {
+  const { t } = useWords();
+  const shown = useDesk(supervises);
+  const total = useParked((state) => state.total);
+  const { place } = useRoute();
+  if (!shown) return null;
+  return (
+    <section className={classes.group} aria-label={t('parked.title')}>
+      <Item
+        rail={rail}
+        icon={<OctagonPause size={17} aria-hidden />}
+        label={t('parked.nav')}
+        count={total}
+        pressed={place === 'parked'}
+        onClick={() => {
+          goParked(null);
+          useUi.setState({ nav: false });
+        }}
+        testid="nav-parked"
+        countTestid="parked-count"
+      />
     </section>
   );
 }
@@ -171,6 +207,7 @@ function Queues() {
           pressed={chosen === queue.id}
           onClick={() => {
             refine({ queue: chosen === queue.id ? null : queue.id });
+            leaveParked();
             useUi.setState({ nav: false });
           }}
         />

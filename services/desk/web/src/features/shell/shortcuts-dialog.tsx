@@ -12,6 +12,7 @@ const GROUPS: { title: Key; rows: [Key, string[]][] }[] = [
       ['shortcuts.move', ['j', 'k', '↓', '↑']],
       ['shortcuts.open', ['Enter']],
       ['shortcuts.views', ['1', '2', '3']],
+      ['parked.shortcut', ['4']],
       ['shortcuts.search', ['/']],
     ],
   },
