@@ -5,8 +5,9 @@ mod world;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use domain::{Distribution, Inbound};
+use domain::{Distribution, Inbound, Ruling};
 use ports::{
+    Asked,
     bus::{Envelope, headers},
     conservation::{Accepted, GRACE, IntakeCounts, Period, SKEW, Stamp, Stream},
     topology::{Queue, Topic},
@@ -134,7 +135,7 @@ async fn x_1_duplicates_and_what_is_parked_are_accounted_for() {
     let parked = world.env.parking.list(None, 10).await.unwrap();
     let ids: Vec<_> =
         parked.iter().filter(|one| one.code == domain::error::codes::NOT_FOUND).map(|one| one.id).collect();
-    world.env.parking.request_redrive(&ids, world.now()).await.unwrap();
+    world.env.parking.request(&ids, &Asked::of(Ruling::Redrive), world.now()).await.unwrap();
     world
         .until("the stranger is carried out", async || {
             (numbers(&counts(&world).await) == [4, 2, 1, 1, 0, 0, 0]).then_some(())

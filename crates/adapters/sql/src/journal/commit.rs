@@ -119,7 +119,7 @@ impl Ready {
             decided: decisions::decision_values(commit.decided.iter().map(|(decision, _)| decision))?,
             asked: commit.decided.iter().map(|(decision, _)| decisions::asked(decision)).collect::<Result<_, _>>()?,
             parked: parking::values(&commit.parked)?,
-            heard: conservation::heard_values(&commit.heard),
+            heard: [conservation::heard_values(&commit.heard), conservation::parked_values(&commit.parked)].concat(),
             pages: pages(&commit.events)?,
         })
     }
