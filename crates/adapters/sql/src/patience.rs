@@ -7,7 +7,7 @@ use std::{
 };
 
 use ports::StoreError;
-use sea_orm::sqlx::{Connection as _, PgConnection, Postgres, pool::PoolOptions};
+use sea_orm::sqlx::{Connection as _, Executor as _, PgConnection, Postgres, pool::PoolOptions};
 use tokio::time::Instant;
 
 /// How long a statement or a transaction may take before it is given up; tried again, it does no harm.
@@ -19,6 +19,11 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 const DOUBTS: Duration = Duration::from_secs(60);
 /// A connection that was idle for so long must show it in any case: it may have been cut meanwhile.
 const IDLE: Duration = Duration::from_secs(20);
+
+/// What the server is told with each connection: a transaction that nobody goes on with is rolled back, and its locks
+/// are free. The server does not hear that a silent connection was given up, and the next try would wait for the locks of
+/// the one before it.
+const FREE_LOCKS: &str = "SET idle_in_transaction_session_timeout = 5000";
 
 /// When work was last given up.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +46,7 @@ impl Patience {
     pub(crate) fn guard(&self, pool: PoolOptions<Postgres>) -> PoolOptions<Postgres> {
         let (before, after) = (self.clone(), self.clone());
         pool.test_before_acquire(false)
+            .after_connect(|connection, _| Box::pin(async { connection.execute(FREE_LOCKS).await.map(drop) }))
             .before_acquire(move |connection, known| {
                 let doubts = before.has_doubts() || known.idle_for >= IDLE;
                 Box::pin(async move { Ok(!doubts || is_alive(connection).await) })

@@ -100,7 +100,12 @@ async fn a_server_that_goes_silent_is_given_up_and_reached_again() {
     let (one, two, three) = tokio::join!(store.begin(), store.begin(), store.begin());
     drop((one.unwrap(), two.unwrap(), three.unwrap()));
     store.check().await.unwrap();
+    // The server does not hear that this one is given up, and holds its lock on the row.
+    let lock = "UPDATE schema_version SET version = version";
+    let locking = store.begin().await.unwrap();
+    locking.connection().execute_unprepared(lock).await.unwrap();
     silence.send_replace(true);
+    drop(locking);
     assert!(matches!(store.check().await, Err(ports::StoreError::Unavailable(_))));
     // Each silent one is given up in its turn, and none is left.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
@@ -111,4 +116,7 @@ async fn a_server_that_goes_silent_is_given_up_and_reached_again() {
         }
         assert!(std::time::Instant::now() < deadline, "{answers:?}");
     }
+    let writing = store.begin().await.unwrap();
+    writing.connection().execute_unprepared(lock).await.unwrap();
+    writing.commit().await.unwrap();
 }
