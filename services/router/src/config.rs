@@ -41,7 +41,7 @@ impl Default for Config {
             relay_batch: 512,
             relay_rest_millis: 250,
             rules_millis: 3_000,
-            lease_millis: 6_000,
+            lease_millis: 4_000,
             timer_millis: 1_000,
             sweep_millis: 5_000,
             events_days: 7,

@@ -287,6 +287,10 @@ http_allow = ["127.0.0.1:{hooks}", "127.0.0.1:{telegram}"]
 [simulator]
 base_url = "http://127.0.0.1:{simulator}"
 
+# A provider that comes again soon: what is measured is the mesh.
+[simulator.pace]
+retry_ms = 100
+
 [[simulator.accounts]]
 name = "loja"
 label = "Loja"
