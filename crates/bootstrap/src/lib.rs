@@ -12,7 +12,7 @@ use adapter_redis::RedisStore;
 use adapter_sql::{SqlStore, SqliteOptions, Synchronous};
 use ports::{
     Blobs, Buckets, Bus, Clock, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns,
-    Views, Windows, topology::Party,
+    Templates, Views, Windows, topology::Party,
 };
 use runtime::{
     Env,
@@ -60,6 +60,8 @@ pub struct Stores {
     pub sign_ins: Arc<dyn SignIns>,
     /// Parked messages.
     pub parking: Arc<dyn Parking>,
+    /// Templates as the providers listed them.
+    pub templates: Arc<dyn Templates>,
 }
 
 impl Stores {
@@ -76,6 +78,7 @@ impl Stores {
             mailboxes: Arc::clone(store) as _,
             sign_ins: Arc::clone(store) as _,
             parking: Arc::clone(store) as _,
+            templates: Arc::clone(store) as _,
         }
     }
 }
@@ -201,6 +204,7 @@ pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World
         mailboxes: stores.mailboxes,
         sign_ins: stores.sign_ins,
         parking: stores.parking,
+        templates: stores.templates,
         http,
         metrics,
     };

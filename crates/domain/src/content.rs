@@ -60,7 +60,7 @@ pub struct ChoiceOption {
 pub struct TemplateCall {
     /// The provider's id of the template.
     pub id: String,
-    /// BCP 47 language of the template.
+    /// The provider's code of its language (`pt_BR`).
     pub language: String,
     /// Values for `{{1}}`, `{{2}}`... in order.
     pub params: Vec<String>,

@@ -102,6 +102,10 @@ codes! {
     NO_OPT_IN = "no_opt_in";
     /// The contact asked not to be written to.
     OPTED_OUT = "opted_out";
+    /// The template is unknown, or the provider does not let it go out now.
+    TEMPLATE_UNAVAILABLE = "template_unavailable";
+    /// The values do not fill the template.
+    TEMPLATE_UNFILLED = "template_unfilled";
     /// The channel or the provider cannot carry this content.
     UNSUPPORTED_CONTENT = "unsupported_content";
     /// The provider refused the message for good.

@@ -22,6 +22,7 @@ mod message;
 mod parked;
 pub mod plan;
 mod serde_millis;
+mod template;
 mod time;
 
 pub use account::{Account, Distribution, Language, Organization, Presence, Queue, Role, Seat, Secret, User};
@@ -44,4 +45,8 @@ pub use message::{
     Permitted, Profile, SendRequest,
 };
 pub use parked::{Parked, ParkedDecision, ParkedEntry, ParkedMoved, Ruling};
+pub use template::{
+    LONGEST_BODY, Template, TemplateAction, TemplateButton, TemplateCategory, TemplateHeader, TemplateStatus,
+    Unfillable, Unfilled,
+};
 pub use time::Timestamp;

@@ -12,6 +12,7 @@ pub mod conservation;
 pub mod journal;
 mod parking;
 mod stores;
+mod templates;
 pub mod topology;
 
 pub use bus::Bus;
@@ -22,3 +23,4 @@ pub use stores::{
     AuditCounts, Begun, Blobs, Buckets, Consents, ConversationFilter, Cursors, Directory, Leases, Ledger, MailboxItem,
     Mailboxes, SignIn, SignIns, StageCount, StoreError, Unaccounted, Views, Windows,
 };
+pub use templates::{TemplateList, Templates};

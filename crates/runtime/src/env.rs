@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use ports::{
     Blobs, Buckets, Bus, Clock, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns,
-    Views, Windows,
+    Templates, Views, Windows,
 };
 
 use crate::{http::Http, metrics::Metrics};
@@ -50,6 +50,8 @@ pub struct Env {
     pub sign_ins: Arc<dyn SignIns>,
     /// Parked messages.
     pub parking: Arc<dyn Parking>,
+    /// Templates as the providers listed them.
+    pub templates: Arc<dyn Templates>,
     /// The one door for outgoing HTTP.
     pub http: Http,
     /// Counters and histograms.

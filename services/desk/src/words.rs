@@ -29,6 +29,18 @@ const WORDS: &[(&str, &str, &str, &str)] = &[
         "The channel cannot carry this kind of content.",
     ),
     (
+        "template_unavailable",
+        "O modelo não pode ser enviado agora. Escolha outro.",
+        "La plantilla no se puede enviar ahora. Elija otra.",
+        "The template cannot be sent now. Choose another.",
+    ),
+    (
+        "template_unfilled",
+        "Os valores não preenchem o modelo.",
+        "Los valores no completan la plantilla.",
+        "The values do not fill the template.",
+    ),
+    (
         "provider_rejected",
         "O provedor recusou a mensagem.",
         "El proveedor rechazó el mensaje.",

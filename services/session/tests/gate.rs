@@ -435,6 +435,7 @@ fn env(embedded: &Embedded, clock: &Arc<ManualClock>, folder: &std::path::Path) 
         mailboxes: Arc::clone(store) as _,
         sign_ins: Arc::clone(store) as _,
         parking: Arc::clone(store) as _,
+        templates: Arc::clone(store) as _,
         http: Http::new(HttpPolicy::default(), metrics.clone()).unwrap(),
         metrics,
     }

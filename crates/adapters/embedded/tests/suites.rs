@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use afluente_adapter_embedded::{Embedded, EmbeddedOptions};
 use ports::{
-    Blobs, Buckets, Bus, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns, Views,
-    Windows, conformance,
+    Blobs, Buckets, Bus, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns, Templates,
+    Views, Windows, conformance,
 };
 use tempfile::TempDir;
 
@@ -43,6 +43,7 @@ suites!(
     directory: Directory by store,
     sign_ins: SignIns by store,
     parking: Parking by store,
+    templates: Templates by store,
 );
 
 conformance!(decisions, async {

@@ -7,7 +7,7 @@
 //! one list.
 
 /// The statements of each version, oldest first. A released version never changes: mend it with the next one.
-pub(crate) const VERSIONS: &[&[&str]] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
+pub(crate) const VERSIONS: &[&[&str]] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];
 
 const VERSION_1: &[&str] = &[
     // ---- the journal
@@ -142,4 +142,12 @@ const VERSION_6: &[&str] = &[
     "CREATE TABLE parked_decisions (sequence {serial}, parked TEXT NOT NULL, organization TEXT, ruling TEXT NOT NULL,
         reason TEXT, user_id TEXT, at BIGINT NOT NULL)",
     "CREATE INDEX parked_decisions_parked ON parked_decisions (parked, sequence)",
+];
+
+// The provider's templates, by account, and how reading them stands.
+const VERSION_7: &[&str] = &[
+    "CREATE TABLE templates (account TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, language TEXT NOT NULL,
+        status TEXT NOT NULL, template TEXT NOT NULL, PRIMARY KEY (account, id)) {clustered}",
+    "CREATE TABLE template_lists (account TEXT NOT NULL PRIMARY KEY, organization TEXT NOT NULL, read_at BIGINT,
+        changed_at BIGINT, failed_at BIGINT, failure TEXT) {clustered}",
 ];

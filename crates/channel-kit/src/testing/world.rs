@@ -88,7 +88,8 @@ impl World {
             blobs: embedded.blobs.clone(),
             mailboxes: store.clone(),
             sign_ins: store.clone(),
-            parking: store,
+            parking: store.clone(),
+            templates: store,
             http: Http::new(HttpPolicy::default(), metrics.clone()).unwrap(),
             metrics,
         };

@@ -35,6 +35,7 @@ pub mod mailboxes;
 pub mod parking;
 pub mod samples;
 pub mod sign_ins;
+pub mod templates;
 pub mod views;
 pub mod windows;
 
@@ -208,6 +209,18 @@ macro_rules! conformance {
                 a_decision_on_what_has_moved_on_refuses_the_commit,
                 a_message_that_settles_leaves_the_list,
                 what_was_ended_and_is_parked_again_is_listed_again,
+            ]
+        );
+    };
+    (templates, $fresh:expr) => {
+        $crate::conformance_tests!(
+            templates,
+            $fresh,
+            [
+                a_list_takes_the_place_of_the_former,
+                a_failed_reading_leaves_the_list,
+                a_change_counts_at_once,
+                nobody_reads_or_changes_anothers,
             ]
         );
     };

@@ -256,6 +256,7 @@ fn env(store: &Embedded, data: &std::path::Path, base: &str) -> Env {
         mailboxes: sql.clone(),
         sign_ins: sql.clone(),
         parking: sql.clone(),
+        templates: sql.clone(),
         http: runtime::http::Http::new(runtime::http::HttpPolicy::default(), metrics.clone()).unwrap(),
         metrics,
     }

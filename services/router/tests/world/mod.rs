@@ -350,6 +350,7 @@ pub fn env(embedded: &Embedded, clock: &Arc<ManualClock>, folder: &std::path::Pa
         mailboxes: Arc::clone(store) as _,
         sign_ins: Arc::clone(store) as _,
         parking: Arc::clone(store) as _,
+        templates: Arc::clone(store) as _,
         http: Http::new(HttpPolicy::default(), metrics.clone()).unwrap(),
         metrics,
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ports::{
-    Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns, Views, Windows, conformance,
+    Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns, Templates, Views, Windows,
+    conformance,
 };
 
 macro_rules! suites {
@@ -28,6 +29,7 @@ suites!(
     directory: Directory,
     sign_ins: SignIns,
     parking: Parking,
+    templates: Templates,
 );
 
 conformance!(decisions, async {
