@@ -8,7 +8,10 @@ use std::{
 
 use domain::{Account, AccountId, Channel, Failure, error::codes};
 use ports::{Directory, StoreError};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -31,6 +34,8 @@ pub(crate) struct Live {
         expect(dead_code, reason = "the battery looks at what an account exchanged")
     )]
     pub(crate) transcripts: Transcripts,
+    /// Woken when the provider has told that its templates changed.
+    pub(crate) stale_templates: Notify,
     /// Cancelled when another version takes its place or it was deactivated.
     pub(crate) replaced: CancellationToken,
     /// Until when all its sends wait (the provider said "too fast").
@@ -201,6 +206,7 @@ impl Accounts {
             http,
             redactor,
             transcripts,
+            stale_templates: Notify::new(),
             replaced: CancellationToken::new(),
             pause: Mutex::default(),
             quarantine: Mutex::default(),

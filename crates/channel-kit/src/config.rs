@@ -57,6 +57,8 @@ pub struct KitConfig {
     pub frame_rate: u32,
     /// How long a lease on a polled account lasts. Longer than the longest poll.
     pub poll_lease: Duration,
+    /// How often an account's list of templates is read again without a reason.
+    pub templates: Duration,
     /// Exchanges with the provider kept for each account, secrets removed.
     pub transcripts: usize,
 }
@@ -88,6 +90,7 @@ impl KitConfig {
             frame_limit: 64 << 10,
             frame_rate: 10,
             poll_lease: Duration::from_secs(90),
+            templates: Duration::from_secs(15 * 60),
             transcripts: 32,
         }
     }

@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
-    Account, Address, Capabilities, ConsentChange, Content, Failure, InboundMessage, Media, Outcome, Receipt, Timestamp,
+    Account, Address, Capabilities, ConsentChange, Content, Failure, InboundMessage, Media, Outcome, Receipt, Template,
+    TemplateStatus, Timestamp,
 };
 
 use crate::http::AccountHttp;
@@ -63,6 +64,8 @@ pub struct OpenAccount {
     pub outbound: Arc<dyn Outbound>,
     /// How media of incoming messages is fetched, where it does not come along.
     pub media: Option<Arc<dyn FetchMedia>>,
+    /// How the provider's registered templates are listed, where it has some and the account is told where.
+    pub templates: Option<Arc<dyn Templates>>,
     /// What to do once before traffic starts (set the webhook at the provider, ask who we are).
     pub prepare: Option<Arc<dyn Prepare>>,
 }
@@ -118,12 +121,13 @@ pub trait Webhook: Send + Sync + 'static {
     /// Whether the request comes from the provider. None: 401, counted, nothing stored.
     fn verify(&self, request: &WebhookRequest) -> Option<Verified>;
 
-    /// What happened, in the order in which it stands in the body. Unknown kinds of message become
-    /// [`Content::Unsupported`]; calls that say nothing to us (tests of the URL, billing) become an empty list.
+    /// What happened. Unknown kinds of message become [`Content::Unsupported`]; calls that say nothing to us (tests of
+    /// the URL, billing) become [`Heard::default`].
     ///
     /// # Errors
-    /// Only when the body is not what the provider documents at all: it is parked with the reason, and answered 2xx.
-    fn translate(&self, request: &WebhookRequest) -> Result<Vec<Arrival>, Malformed>;
+    /// Only when the body as a whole is not what the provider documents: it is parked with the reason, and answered
+    /// 2xx. A bad item beside good ones goes into [`Heard::strays`].
+    fn translate(&self, request: &WebhookRequest) -> Result<Heard, Malformed>;
 
     /// The provider's handshake on `GET`, where it has one: the body to answer.
     fn handshake(&self, _request: &WebhookRequest) -> Option<String> {
@@ -141,6 +145,47 @@ pub trait Webhook: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Malformed(pub String);
+
+/// What one call of the provider, or one poll, says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Heard {
+    /// What happened, in the order in which it stands there.
+    pub arrivals: Vec<Arrival>,
+    /// Items that cannot be read among others that can. The kit parks each of them alone, beside the arrivals.
+    pub strays: Vec<Stray>,
+    /// News about the account's templates.
+    pub templates: Vec<TemplateNews>,
+}
+
+impl From<Vec<Arrival>> for Heard {
+    fn from(arrivals: Vec<Arrival>) -> Self {
+        Self { arrivals, ..Self::default() }
+    }
+}
+
+/// An item that cannot be read, beside others that can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stray {
+    /// Why.
+    pub reason: Malformed,
+    /// A body that says this item and nothing else, in the form of a call: when the item can be read one day, posting
+    /// the body again brings it in.
+    pub body: Bytes,
+}
+
+/// What the provider told about templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplateNews {
+    /// One of them is in this state now; the kit writes it down at once, and reads the list again.
+    Status {
+        /// The provider's id of it.
+        id: String,
+        /// Its state.
+        status: TemplateStatus,
+    },
+    /// Something else changed; the kit reads the list again.
+    Changed,
+}
 
 /// Something that happened, before the kit gives it an id and a time of acceptance.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,8 +226,8 @@ pub trait Poll: Send + Sync + 'static {
 /// What a poll brought.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Polled {
-    /// In order.
-    pub arrivals: Vec<Arrival>,
+    /// What it says.
+    pub heard: Heard,
     /// The next cursor.
     pub cursor: Option<String>,
 }
@@ -301,6 +346,17 @@ pub enum FetchError {
     /// It is gone, or larger than allowed: a stable reason (`expired`, `too_large`, `not_found`).
     #[error("{0}")]
     Lost(String),
+}
+
+/// The templates that the provider has registered for an account (SES-8).
+#[async_trait]
+pub trait Templates: Send + Sync + 'static {
+    /// All of them, in whatever state. The kit calls it at the start, from time to time and after [`TemplateNews`], one
+    /// replica at a time, and keeps the former list when it fails.
+    ///
+    /// # Errors
+    /// The failure that the desk shows beside the former list; tried again with back-off.
+    async fn list(&self, http: &AccountHttp) -> Result<Vec<Template>, Failure>;
 }
 
 /// What an account does once before traffic.

@@ -5,14 +5,15 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{
     Account, AccountId, Content, EventId, Inbound, InboundBody, MediaJob, MediaSource, Parked, ParkedId, Receipt,
-    Thread, Timestamp,
+    Thread, Timestamp, error::codes,
 };
 use ports::{Bus, bus::Envelope};
 use runtime::trace;
 
 use crate::{
+    accounts::Live,
     codec,
-    contract::{Arrival, Arrived},
+    contract::{Arrival, Arrived, Heard},
     kit::Kit,
     spool::{Spool, SpoolError},
     stamps::Stamps,
@@ -120,24 +121,37 @@ pub fn event_id(account: &Account, key: &str) -> EventId {
     EventId::derive(&[&account.id.to_string(), key])
 }
 
-/// A webhook body that could not be translated, as a parked message. Headers are left out but for the content type:
-/// one of them is the secret.
-pub(crate) fn parked_webhook(
+/// What a call or a poll of an account becomes on the bus: its arrivals, and a parked message for each stray.
+pub(crate) fn batch(kit: &Kit, live: &Live, heard: Heard, content_type: Option<&str>) -> Vec<Envelope> {
+    let mut batch = envelopes(kit, &live.account, heard.arrivals, kit.now());
+    for stray in heard.strays {
+        let code = codes::WEBHOOK_MALFORMED;
+        tracing::warn!(account = %live.account.id, channel = %kit.channel, %code, "an item of a call is parked");
+        batch.push(parked(kit, live, code, &stray.reason.0, &stray.body, content_type));
+    }
+    batch
+}
+
+/// A body that could not be translated, as a parked message. Headers are left out but for the content type: one of them
+/// is the secret. The reason may quote the body: it is kept with the parked message, not in a log.
+pub(crate) fn parked(
     kit: &Kit,
-    account: &Account,
+    live: &Live,
     code: domain::Code,
-    reason: String,
+    reason: &str,
     body: &[u8],
     content_type: Option<&str>,
 ) -> Envelope {
     use sha2::{Digest as _, Sha256};
+    kit.count_parked("webhook", &code);
+    let account = &live.account;
     let digest = hex::encode(Sha256::digest(body));
     codec::parked(&Parked {
         id: ParkedId::derive(&[&account.id.to_string(), "webhook", &digest]),
         organization: Some(account.organization),
         place: format!("{} webhook", kit.channel),
         code,
-        reason,
+        reason: live.redactor.text(reason),
         account: Some(account.name.clone()),
         channel: Some(kit.channel.clone()),
         provider_code: None,

@@ -1,4 +1,4 @@
-//! What runs for each account: its preparation, then its poll if it has one. One supervisor starts and ends them as
+//! What runs for each account: its preparation, then its poll if it has one; and beside them the reading of its templates. One supervisor starts and ends them as
 //! accounts come and go.
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use runtime::service::Drain;
 use tokio::task::JoinSet;
 
-use crate::{accounts::Live, backoff::Backoff, contract::Ingress, kit::Kit, poll};
+use crate::{accounts::Live, backoff::Backoff, contract::Ingress, kit::Kit, poll, templates};
 
 /// Reads the directory again and again.
 pub(crate) async fn reload(kit: Arc<Kit>, drain: Drain) -> Result<(), String> {
@@ -51,7 +51,7 @@ pub(crate) async fn supervise(kit: Arc<Kit>, drain: Drain) -> Result<(), String>
 }
 
 async fn account(kit: Arc<Kit>, live: Arc<Live>, drain: Drain) {
-    let work = async {
+    let traffic = async {
         prepare(&kit, &live).await;
         if let Ok(open) = &live.open
             && let Ingress::Poll(source) = &open.ingress
@@ -59,8 +59,9 @@ async fn account(kit: Arc<Kit>, live: Arc<Live>, drain: Drain) {
             poll::run(&kit, &live, source.as_ref(), &drain).await;
         }
     };
+    let work = futures_util::future::join(traffic, templates::keep(&kit, &live));
     tokio::select! {
-        () = work => {}
+        _ = work => {}
         () = live.replaced.cancelled() => {}
         () = drain.begun() => {}
     }

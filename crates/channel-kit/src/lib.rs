@@ -3,7 +3,8 @@
 //! A channel crate implements [`ChannelType`] and its translations ([`Webhook`], [`Poll`] or [`Link`], [`Outbound`],
 //! [`FetchMedia`]); the kit does the rest. It is not a place for any provider's formats. Read [`contract`] first, then
 //! [`channel_service`], which says what runs. The parts: `webhook`, `poll` and `link` are the ways in, `intake` and
-//! `spool` make what came in safe, `outbound` sends, `media` fetches. `testing` (a feature) has the tables and the
+//! `spool` make what came in safe, `outbound` sends, `media` fetches, `templates` keeps the
+//! provider's list at hand. `testing` (a feature) has the tables and the
 //! battery that every channel's tests run.
 
 mod account_http;
@@ -27,6 +28,7 @@ mod signed;
 mod spool;
 mod stamps;
 mod tally;
+mod templates;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod webhook;

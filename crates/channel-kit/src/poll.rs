@@ -12,6 +12,7 @@ use crate::{
     contract::{Poll, PollError, Polled},
     intake,
     kit::Kit,
+    templates,
 };
 
 fn key(live: &Live) -> String {
@@ -67,11 +68,13 @@ async fn once(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll) -> Result<(),
 }
 
 async fn keep(kit: &Kit, live: &Live, cursor: Option<String>, polled: Polled) -> Result<(), Option<Duration>> {
-    let batch = intake::envelopes(kit, &live.account, polled.arrivals, kit.now());
+    let news = templates::news_in(&polled.heard);
+    let batch = intake::batch(kit, live, polled.heard, None);
     kit.intake.accept(live.account.id, batch, kit.now()).await.map_err(|error| {
         tracing::error!(%error, account = %live.account.id, "what was polled is asked for again");
         None
     })?;
+    templates::hear(kit, live, &news).await;
     if let Some(next) = polled.cursor.filter(|next| cursor.as_ref() != Some(next)) {
         // Losing this only means that the same arrivals come again, with the same ids.
         kit.env.cursors.set(&key(live), &next).await.map_err(|error| {

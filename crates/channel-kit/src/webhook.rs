@@ -26,6 +26,7 @@ use crate::{
     contract::{Ingress, Webhook, WebhookRequest},
     intake::{self, Accepted},
     kit::Kit,
+    templates,
 };
 
 /// The webhook routes of one channel.
@@ -136,26 +137,27 @@ async fn take(
 
 /// A genuine call: what it says is made safe, or the call itself is kept as parked.
 async fn accept(kit: &Arc<Kit>, live: &Live, hook: &dyn Webhook, request: &WebhookRequest) -> Response {
-    let account = &live.account;
+    let content_type = request.headers.get("content-type").map(String::as_str);
     let park = |code: domain::Code, reason: String| {
-        let reason = live.redactor.text(&reason);
-        kit.count_parked("webhook", &code);
-        // The reason may quote the call: it is kept with the parked message, not in a log.
-        tracing::warn!(account = %account.id, channel = %kit.channel, %code, "a webhook call is parked");
-        let content_type = request.headers.get("content-type").map(String::as_str);
-        vec![intake::parked_webhook(kit, account, code, reason, &request.body, content_type)]
+        tracing::warn!(account = %live.account.id, channel = %kit.channel, %code, "a webhook call is parked");
+        vec![intake::parked(kit, live, code, &reason, &request.body, content_type)]
     };
+    let mut news = Vec::new();
     let batch = match catch_unwind(AssertUnwindSafe(|| hook.translate(request))) {
-        Ok(Ok(arrivals)) => intake::envelopes(kit, account, arrivals, kit.now()),
+        Ok(Ok(heard)) => {
+            news = templates::news_in(&heard);
+            intake::batch(kit, live, heard, content_type)
+        }
         Ok(Err(malformed)) => park(codes::WEBHOOK_MALFORMED, malformed.to_string()),
         Err(_) => {
             kit.env.metrics.count(metric::PANICS, &[(label::PLACE, "webhook")], 1);
             park(codes::INTERNAL, "the translation of the call panicked".to_owned())
         }
     };
-    match kit.intake.accept(account.id, batch, kit.now()).await {
+    match kit.intake.accept(live.account.id, batch, kit.now()).await {
         Ok(Accepted::Published | Accepted::Spooled) => {
             kit.count(metric::WEBHOOK_ACCEPTED, &[]);
+            templates::hear(kit, live, &news).await;
             // What the provider reads in the answer is a courtesy: without it the call is accepted all the same.
             match catch_unwind(AssertUnwindSafe(|| hook.answer(request))) {
                 Ok(Some(answer)) => axum::Json(answer).into_response(),

@@ -4,6 +4,8 @@
 // The kit's own tests name it as channels do.
 extern crate afluente_channel_kit as channel_kit;
 
+// Its templates are another file's.
+#[allow(dead_code)]
 mod echo;
 
 use std::{sync::Arc, time::Duration};

@@ -205,6 +205,8 @@ metrics! {
     MEDIA_JOBS = "afluente_media_jobs_total", Shape::Counter, [CHANNEL, OUTCOME];
     /// Accounts that cannot work until somebody mends them.
     ACCOUNTS_QUARANTINED = "afluente_accounts_quarantined", Shape::Gauge, [CHANNEL];
+    /// Readings of an account's templates from its provider.
+    TEMPLATE_READINGS = "afluente_template_readings_total", Shape::Counter, [CHANNEL, OUTCOME];
     /// Sends that waited for a rate bucket.
     RATE_LIMITED = "afluente_rate_limited_total", Shape::Counter, [CHANNEL, KIND];
     /// Background tasks started again after a failure.

@@ -85,6 +85,7 @@ impl ChannelType for Telegram {
             ingress: if webhook { Ingress::Webhook(bot.clone()) } else { Ingress::Poll(bot.clone()) },
             outbound: bot.clone(),
             media: Some(bot.clone()),
+            templates: None,
             prepare: Some(bot),
         })
     }

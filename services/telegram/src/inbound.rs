@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel_kit::{
-    Arrival, Arrived, Malformed, Poll, PollError, Polled, Verified, Webhook, WebhookRequest,
+    Arrival, Arrived, Heard, Malformed, Poll, PollError, Polled, Stray, Verified, Webhook, WebhookRequest,
     http::{AccountHttp, RequestBody},
 };
 use domain::{Address, ConsentChange, Content, InboundMessage, Timestamp};
@@ -27,8 +27,9 @@ impl Webhook for Bot {
         Verified::by_secret(given, self.webhook_secret.as_ref()?.expose())
     }
 
-    fn translate(&self, request: &WebhookRequest) -> Result<Vec<Arrival>, Malformed> {
-        arrivals(&serde_json::from_slice(&request.body).map_err(|error| Malformed(format!("not JSON: {error}")))?)
+    fn translate(&self, request: &WebhookRequest) -> Result<Heard, Malformed> {
+        let update = serde_json::from_slice(&request.body).map_err(|error| Malformed(format!("not JSON: {error}")))?;
+        arrivals(&update).map(Heard::from)
     }
 
     /// A tapped button shows a spinner until it is answered; the webhook's answer may carry that one call.
@@ -50,7 +51,7 @@ impl Poll for Bot {
         let body = RequestBody::Json(ask);
         let updates = self.api.call("/bot{token}/getUpdates", body, Duration::from_secs(40), http).await;
         let updates = updates.map_err(Refused::for_poll)?;
-        let mut polled = Polled { arrivals: Vec::new(), cursor: cursor.map(str::to_owned) };
+        let mut polled = Polled { heard: Heard::default(), cursor: cursor.map(str::to_owned) };
         let strange = |reason: &str| PollError::Unavailable { after: None, reason: reason.to_owned() };
         let updates = updates.as_array().ok_or_else(|| strange("the updates are not a list"))?;
         // Nothing on such a page can be confirmed, so it comes again at once: that must not become a tight loop.
@@ -58,8 +59,11 @@ impl Poll for Bot {
             return Err(strange("no update has a number"));
         }
         for update in updates {
-            // Only an update without a number makes no sense. It is left out, and the offset of the others passes it.
-            polled.arrivals.extend(arrivals(update).unwrap_or_default());
+            // Only an update without a number makes no sense. It goes astray, and the offset of the others passes it.
+            match arrivals(update) {
+                Ok(arrivals) => polled.heard.arrivals.extend(arrivals),
+                Err(reason) => polled.heard.strays.push(Stray { reason, body: update.to_string().into() }),
+            }
             if let Some(id) = text(update, "/callback_query/id") {
                 // Ends the spinner on the button. Nothing hangs on it: when it fails, Telegram ends it after a while.
                 let body = RequestBody::Json(json!({"callback_query_id": id}));

@@ -103,7 +103,7 @@ fn ch_5_ch_13_ch_14_ch_15_ses_5_each_update_arrives_as_the_table_says() {
         match case.get("malformed") {
             Some(reason) => assert_eq!(json!(arrivals.unwrap_err().0), *reason, "{name}"),
             None => {
-                let arrived: Vec<_> = arrivals.unwrap().iter().map(shown).collect();
+                let arrived: Vec<_> = arrivals.unwrap().arrivals.iter().map(shown).collect();
                 assert_eq!(json!(arrived), case["arrives"], "{name}: {:#}", json!(arrived));
             }
         }
@@ -179,8 +179,11 @@ async fn ch_5_a_bad_update_does_not_stop_the_page() {
         said(5), {"message": {"chat": chat, "text": "x"}}, 42, null, {"update_id": 6, "message": "x"}, said(7), {},
     ]))]);
     let polled = poll.poll(None, &http).await.unwrap();
-    let keys: Vec<_> = polled.arrivals.iter().map(|arrival| arrival.key.as_str()).collect();
+    let keys: Vec<_> = polled.heard.arrivals.iter().map(|arrival| arrival.key.as_str()).collect();
     assert_eq!((keys, polled.cursor.as_deref()), (vec!["update:5", "update:7"], Some("8")));
+    let strays: Vec<_> = polled.heard.strays.iter().map(|stray| stray.body.clone()).collect();
+    let bodies = [json!({"message": {"chat": chat, "text": "x"}}), json!(42), Value::Null, json!({})];
+    assert_eq!(strays, bodies.map(|body| body.to_string()), "kept, each alone");
     // What can never be confirmed is asked for again later, not at once.
     for page in [json!([{}]), json!({"x": 1})] {
         let (_, http) = table(vec![good(page)]);
@@ -224,14 +227,14 @@ async fn ch_5_a_poll_confirms_only_what_the_kit_has_kept() {
     let polled = poll.poll(None, &http).await.unwrap();
     assert_eq!(polled.cursor.as_deref(), Some("8"));
     assert_eq!(
-        polled.arrivals.iter().map(|arrival| arrival.key.as_str()).collect::<Vec<_>>(),
+        polled.heard.arrivals.iter().map(|arrival| arrival.key.as_str()).collect::<Vec<_>>(),
         ["update:5", "update:7"]
     );
     assert!(seen.asked.lock().unwrap()[1].url.ends_with("/answerCallbackQuery"));
 
     let (seen, http) = table(vec![good(json!([]))]);
     let polled = poll.poll(Some("8"), &http).await.unwrap();
-    assert_eq!((polled.arrivals.len(), polled.cursor.as_deref()), (0, Some("8")));
+    assert_eq!((polled.heard.arrivals.len(), polled.cursor.as_deref()), (0, Some("8")));
     let RequestBody::Json(body) = seen.asked.lock().unwrap()[0].body.clone() else { panic!("not JSON") };
     assert_eq!(body["offset"], 8);
 

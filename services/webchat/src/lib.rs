@@ -105,6 +105,7 @@ impl ChannelType for Webchat {
             ingress: Ingress::Link(Arc::new(Widget)),
             outbound: Arc::new(ByLink),
             media: None,
+            templates: None,
             prepare: None,
         })
     }

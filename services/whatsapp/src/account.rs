@@ -1,6 +1,7 @@
 //! What the channel can do, and what an account needs.
 //!
-//! Settings: `app_name` and `source` (the app and its number, digits), `base_url` (default Gupshup's own).
+//! Settings: `app_name` and `source` (the app and its number, digits), `app_id` (the app's UUID; without it no templates
+//! are listed), `base_url` (default Gupshup's own).
 //! Secrets: `api_key` (sent as `apikey`), `webhook_secret` (Gupshup repeats it in every call, since the subscription is
 //! made with `meta={"headers":{"Authorization":"Bearer <secret>"}}`; there is no signature).
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use channel_kit::{ChannelType, Ingress, Misconfigured, OpenAccount};
 use domain::{Account, Capabilities, ChoiceLimit, LengthUnit, MediaKind, MediaLimit, ReceiptSupport, Secret};
 
-use crate::{inbound::Hook, outbound::Gupshup};
+use crate::{inbound::Hook, outbound::Gupshup, templates::List};
 
 /// The channel `whatsapp`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -73,15 +74,26 @@ impl ChannelType for Whatsapp {
             source,
             api_key: secret("api_key")?,
         });
+        let templates = setting("app_id").map(|id| app_id(&id)).transpose()?;
+        let templates = templates.map(|app_id| Arc::new(List { app_id, gupshup: Arc::clone(&gupshup) }) as Arc<_>);
         let webhook_secret = Secret::new(bare(secret("webhook_secret")?.expose()));
         Ok(OpenAccount {
             ingress: Ingress::Webhook(Arc::new(Hook { secret: webhook_secret })),
             outbound: gupshup.clone(),
             media: Some(gupshup),
+            templates,
             // The subscription is made at Gupshup's desk, with credentials that a channel does not have.
             prepare: None,
         })
     }
+}
+
+/// The app's id stands in a path: nothing but what a UUID is made of.
+fn app_id(id: &str) -> Result<String, Misconfigured> {
+    if id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+        return Ok(id.to_owned());
+    }
+    Err(Misconfigured { key: "app_id".to_owned(), problem: "must be the app's UUID".to_owned() })
 }
 
 const DEFAULT_URL: &str = "https://api.gupshup.io";

@@ -10,14 +10,16 @@ use afluente_whatsapp::Whatsapp;
 use async_trait::async_trait;
 use bytes::Bytes;
 use channel_kit::{
-    Arrival, Arrived, ChannelType, FetchError, Ingress, MediaHandle, OpenAccount, Part, WebhookRequest,
+    Arrival, Arrived, ChannelType, FetchError, Heard, Ingress, MediaHandle, OpenAccount, Part, TemplateNews,
+    WebhookRequest,
     http::{AccountHttp, Exchange, NoAnswer, ProviderRequest, ProviderResponse, RequestBody},
     testing::battery,
 };
-use domain::{Account, AccountId, Address, Content, Media, OrganizationId, Outcome, QueueId, Secret};
+use domain::{Account, AccountId, Address, Content, Media, OrganizationId, Outcome, QueueId, Secret, TemplateStatus};
 use serde_json::{Value, json};
 
 const INBOUND: &str = include_str!("../testdata/inbound.json");
+const TEMPLATES: &str = include_str!("../testdata/templates.json");
 const OUTBOUND: &str = include_str!("../testdata/outbound.json");
 
 fn account() -> Account {
@@ -93,7 +95,7 @@ fn ch_1_ch_11_ch_12_ch_13_ch_14_ch_15_ses_5_each_call_arrives_as_the_table_says(
         match case.get("malformed") {
             Some(reason) => assert_eq!(json!(arrivals.unwrap_err().0), *reason, "{name}"),
             None => {
-                let arrived: Vec<_> = arrivals.unwrap().iter().map(shown).collect();
+                let arrived: Vec<_> = arrivals.unwrap().arrivals.iter().map(shown).collect();
                 assert_eq!(json!(arrived), case["arrives"], "{name}: {:#}", json!(arrived));
             }
         }
@@ -131,7 +133,8 @@ fn ch_1_a_body_that_is_no_envelope_is_malformed() {
 fn envelope(messages: &Value, statuses: &Value) -> WebhookRequest {
     let value = json!({"messaging_product": "whatsapp", "messages": messages, "statuses": statuses,
         "contacts": [{"wa_id": "5511999990000", "profile": {"name": "Ana"}}]});
-    call(json!({"entry": [{"changes": [{"field": "messages", "value": value}]}]}).to_string(), None)
+    let changes = json!([{"field": "messages", "value": value}]);
+    call(json!({"gs_app_id": "app-1", "entry": [{"changes": changes}]}).to_string(), None)
 }
 
 #[test]
@@ -139,14 +142,16 @@ fn ch_1_a_bad_item_does_not_take_the_good_ones_with_it() {
     let Ingress::Webhook(hook) = open().ingress else { panic!("not a webhook") };
     let said = |id: &str| json!({"id": id, "from": "5511999990000", "type": "text", "text": {"body": id}});
     let unnamed = json!({"from": "5511999990000", "timestamp": "1718003620", "type": "text", "text": {"body": "x"}});
-    let messages = json!([said("a"), unnamed, said("b"), {"id": "nobody", "type": "text"}, 42, null, said("c")]);
+    let nobody = json!({"id": "nobody", "type": "text"});
+    let messages = json!([said("a"), unnamed, said("b"), nobody, 42, null, said("c")]);
     let statuses = json!([
         {"status": "read", "recipient_id": "5511999990000"},
         {"status": "read", "id": "wamid.1"},
         {"status": "read", "id": "wamid.2", "recipient_id": "5511999990000", "timestamp": "1718003620"},
     ]);
     let mixed = envelope(&messages, &statuses);
-    let arrivals = hook.translate(&mixed).unwrap();
+    let heard = hook.translate(&mixed).unwrap();
+    let arrivals = &heard.arrivals;
     let keys: Vec<_> = arrivals.iter().map(|arrival| arrival.key.as_str()).collect();
     let [a, malformed, b, c, read] = keys.as_slice() else { panic!("{keys:?}") };
     assert_eq!([*a, *b, *c, *read], ["message:a", "message:b", "message:c", "receipt:wamid.2:read"]);
@@ -156,16 +161,28 @@ fn ch_1_a_bad_item_does_not_take_the_good_ones_with_it() {
     assert_eq!(shown["at"], 1_718_003_620_000_i64);
     assert_eq!(shown["message"]["content"], json!({"type": "unsupported", "kind": "malformed"}));
     assert_eq!(shown["message"]["profile"]["name"], "Ana");
-    assert_eq!(hook.translate(&mixed).unwrap(), arrivals, "repeated, it is the same message");
+    assert_eq!(hook.translate(&mixed).unwrap(), heard, "repeated, it is the same message");
+
+    // What belongs to nobody is kept, each alone, in a call that says the same once more.
+    let reasons: Vec<_> = heard.strays.iter().map(|stray| stray.reason.0.as_str()).collect();
+    let no_sender = "a message without a sender";
+    let no_id = "a message without an id";
+    assert_eq!(reasons, [no_sender, no_id, no_id, "a receipt without an id", "a status without a recipient"]);
+    let first: Value = serde_json::from_slice(&heard.strays[0].body).unwrap();
+    assert_eq!(first["entry"][0]["changes"][0]["value"]["messages"], json!([nobody]));
+    assert_eq!(first["gs_app_id"], "app-1");
+    for stray in &heard.strays {
+        assert_eq!(hook.translate(&call(stray.body.clone(), None)).unwrap_err(), stray.reason);
+    }
 
     let mut other = unnamed.clone();
     other["text"]["body"] = json!("y");
-    let both = hook.translate(&envelope(&json!([unnamed, said("a"), other]), &json!([]))).unwrap();
+    let both = hook.translate(&envelope(&json!([unnamed, said("a"), other]), &json!([]))).unwrap().arrivals;
     assert_eq!(both[0].key, *malformed);
     assert_ne!(both[0].key, both[2].key, "another item has another key");
     // A status that says nothing to us is good all the same.
     let beside = envelope(&json!([unnamed]), &json!([{"status": "deleted"}]));
-    assert_eq!(hook.translate(&beside).unwrap().len(), 1);
+    assert_eq!(hook.translate(&beside).unwrap().arrivals.len(), 1);
 }
 
 #[test]
@@ -179,7 +196,89 @@ fn ch_1_a_call_with_bad_items_only_is_malformed() {
     ] {
         assert_eq!(hook.translate(&envelope(&messages, &statuses)).unwrap_err().0, reason);
     }
-    assert_eq!(hook.translate(&envelope(&json!([]), &json!([]))).unwrap(), []);
+    assert_eq!(hook.translate(&envelope(&json!([]), &json!([]))).unwrap(), Heard::default());
+}
+
+#[test]
+fn ch_1_ses_8_news_about_templates_are_heard() {
+    let Ingress::Webhook(hook) = open().ingress else { panic!("not a webhook") };
+    let told = |body: Value| hook.translate(&call(body.to_string(), None)).unwrap();
+    let event = |payload: Value| {
+        json!({"app": "LojaDemo", "timestamp": 1_718_003_620_000_i64, "version": 2,
+        "type": "template-event", "payload": payload})
+    };
+    let status = |status| TemplateNews::Status { id: "t-1".into(), status };
+    let meta = |field: &str| {
+        json!({"gs_app_id": "app-1", "entry": [{"changes": [{"field": field,
+        "value": {"event": "PAUSED", "message_template_id": 42, "message_template_name": "aviso"}}]}]})
+    };
+    for (body, news) in [
+        (event(json!({"id": "t-1", "status": "paused", "elementName": "aviso"})), status(TemplateStatus::Paused)),
+        (event(json!({"type": "status-update", "id": "t-1", "status": "approved"})), status(TemplateStatus::Approved)),
+        (event(json!({"id": "t-1", "status": "what is this"})), status(TemplateStatus::Other)),
+        (event(json!({"type": "category-update", "category": "MARKETING"})), TemplateNews::Changed),
+        (meta("message_template_status_update"), TemplateNews::Changed),
+        (meta("message_template_quality_update"), TemplateNews::Changed),
+    ] {
+        assert_eq!(told(body), Heard { templates: vec![news], ..Heard::default() });
+    }
+}
+
+#[test]
+fn ch_1_consent_at_the_provider_is_heard() {
+    let Ingress::Webhook(hook) = open().ingress else { panic!("not a webhook") };
+    for (kind, granted) in [("opted-in", Some(true)), ("opted-out", Some(false)), ("sandbox-start", None)] {
+        let body = json!({"app": "LojaDemo", "timestamp": 1_718_003_620_000_i64, "version": 2, "type": "user-event",
+            "payload": {"phone": "5511999990000", "type": kind}});
+        let arrivals = hook.translate(&call(body.to_string(), None)).unwrap().arrivals;
+        let told: Vec<_> = arrivals.iter().map(|arrival| shown(arrival)["consent"]["granted"].as_bool()).collect();
+        assert_eq!(told, granted.map(Some).into_iter().collect::<Vec<_>>(), "{kind}");
+    }
+}
+
+/// An account that is told its app's id.
+fn listing(id: &str) -> Result<OpenAccount, channel_kit::Misconfigured> {
+    let mut account = account();
+    account.settings.insert("app_id".into(), id.into());
+    Whatsapp.open(&account)
+}
+
+#[tokio::test]
+async fn ch_1_ses_8_templates_are_listed_as_the_table_says() {
+    assert!(open().templates.is_none(), "without the app's id nobody knows where to ask");
+    assert_eq!(listing("../other").err().unwrap().key, "app_id");
+    let list = listing("82ed52f4-30c0-4f12-81b4-e7ad07bd41de").unwrap().templates.unwrap();
+    let cases: Vec<Value> = serde_json::from_str(TEMPLATES).unwrap();
+    let given: Vec<_> = cases.iter().map(|case| case["given"].clone()).collect();
+    let (seen, http) = table(Ok(answer(200, &json!({"status": "success", "templates": given}).to_string())));
+    let templates = json!(list.list(&http).await.unwrap());
+    let expected: Vec<_> = cases.iter().map(|case| case["read"].clone()).filter(|read| !read.is_null()).collect();
+    for (read, expected) in templates.as_array().unwrap().iter().zip(&expected) {
+        assert_eq!(read, expected, "{read:#}");
+    }
+    assert_eq!(templates.as_array().unwrap().len(), expected.len());
+    let asked = seen.asked.lock().unwrap();
+    let [request] = asked.as_slice() else { panic!("{} requests", asked.len()) };
+    assert_eq!(request.method, "GET");
+    assert_eq!(request.url, "https://gupshup.test/wa/app/82ed52f4-30c0-4f12-81b4-e7ad07bd41de/template");
+    assert_eq!(request.headers, [("apikey", "key-of-the-tests".to_owned())]);
+}
+
+#[tokio::test]
+async fn ses_8_a_list_that_cannot_be_read_says_why() {
+    let list = listing("82ed52f4").unwrap().templates.unwrap();
+    for (reply, code, reason) in [
+        (Ok(answer(401, r#"{"status":"error","message":"Authentication Failed"}"#)), "account_misconfigured", "Auth"),
+        (Ok(answer(429, r#"{"status":"error","message":"Too Many Requests"}"#)), "provider_unavailable", "Too Many"),
+        (Ok(answer(200, r#"{"status":"error","message":"Invalid App Details"}"#)), "provider_unavailable", "Invalid"),
+        (Ok(answer(502, "<html>")), "provider_unavailable", ""),
+        (Err(NoAnswer::Unknown("late".into())), "provider_unavailable", "late"),
+    ] {
+        let (_, http) = table(reply);
+        let failure = list.list(&http).await.unwrap_err();
+        assert_eq!(failure.code.as_str(), code);
+        assert!(failure.reason.unwrap_or_default().contains(reason), "{reason}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wire", &["domain"]),
     ("runtime", &["domain", "ports", "wire"]),
     ("channel-kit", &["domain", "ports", "wire", "runtime"]),
+    ("provider-gupshup", &["domain", "channel-kit", "provider-meta"]),
     ("provider-meta", &["domain", "channel-kit"]),
     ("provider-telegram", &["domain", "channel-kit"]),
     ("adapter-sql", &["domain", "ports"]),
@@ -29,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The desk shows the window's countdown by the same policy table as the gate.
     ("desk", &["domain", "ports", "wire", "runtime", "sessions"]),
     ("simulator", &["domain", "ports", "wire", "runtime"]),
-    ("whatsapp", &["domain", "channel-kit", "provider-meta"]),
+    ("whatsapp", &["domain", "channel-kit", "provider-gupshup", "provider-meta"]),
     ("telegram", &["domain", "channel-kit", "provider-telegram"]),
     ("webchat", &["domain", "channel-kit"]),
     (

@@ -72,7 +72,7 @@ pub fn inbound(kind: &dyn ChannelType, account: &Account, cases: impl IntoIterat
         assert!(hook.verify(&request).is_some(), "{}: the call is genuine", case.name);
         let bare = WebhookRequest { headers: BTreeMap::new(), ..request.clone() };
         assert!(hook.verify(&bare).is_none(), "{}: without its headers it is not", case.name);
-        let arrived = hook.translate(&request).map(|all| all.iter().map(shown).collect::<Vec<_>>());
+        let arrived = hook.translate(&request).map(|heard| heard.arrivals.iter().map(shown).collect::<Vec<_>>());
         assert!(!redactor.finds(&format!("{arrived:?}")), "{}: a secret is in the arrivals", case.name);
         assert_eq!(arrived.map_err(|error| error.0), case.expected, "{}", case.name);
     }

@@ -7,7 +7,7 @@ use domain::{Account, Capabilities, Outcome};
 
 use crate::{
     contract::{
-        Arrival, ChannelType, Ingress, Malformed, Misconfigured, OpenAccount, Outbound, Part, Verified, Webhook,
+        ChannelType, Heard, Ingress, Malformed, Misconfigured, OpenAccount, Outbound, Part, Verified, Webhook,
         WebhookRequest,
     },
     http::AccountHttp,
@@ -51,7 +51,7 @@ impl Webhook for UnrulyHook {
         self.0.verify(request)
     }
 
-    fn translate(&self, request: &WebhookRequest) -> Result<Vec<Arrival>, Malformed> {
+    fn translate(&self, request: &WebhookRequest) -> Result<Heard, Malformed> {
         assert!(!request.headers.contains_key(PANIC_HEADER), "a bug in the channel");
         self.0.translate(request)
     }

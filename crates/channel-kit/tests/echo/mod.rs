@@ -5,14 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use channel_kit::{
-    Arrival, Arrived, ChannelType, FetchError, FetchMedia, Fetched, Ingress, Malformed, Misconfigured, OpenAccount,
-    Outbound, Part, Poll, PollError, Polled, Verified, Webhook, WebhookRequest,
+    Arrival, Arrived, ChannelType, FetchError, FetchMedia, Fetched, Heard, Ingress, Malformed, Misconfigured,
+    OpenAccount, Outbound, Part, Poll, PollError, Polled, Stray, TemplateNews, Templates, Verified, Webhook,
+    WebhookRequest,
     http::{AccountHttp, NoAnswer, ProviderRequest, ProviderResponse, RequestBody},
 };
 use domain::{
     Account, AccountId, Address, Capabilities, Content, DeliveryState, Failure, InboundMessage, LengthUnit, Media,
-    MediaKind, MediaLimit, MediaSource, OrganizationId, Outcome, QueueId, Receipt, ReceiptSupport, Secret, Timestamp,
-    error::codes,
+    MediaKind, MediaLimit, MediaSource, OrganizationId, Outcome, QueueId, Receipt, ReceiptSupport, Secret, Template,
+    Timestamp, error::codes,
 };
 use serde_json::{Value, json};
 
@@ -75,7 +76,9 @@ impl ChannelType for Echo {
         } else {
             Ingress::Webhook(Arc::new(Hook { secret: secret("hook")? }))
         };
-        Ok(OpenAccount { ingress, outbound: provider.clone(), media: Some(provider), prepare: None })
+        let listed = account.settings.get("templates").is_some_and(|listed| listed == "listed");
+        let templates = listed.then(|| provider.clone() as Arc<dyn Templates>);
+        Ok(OpenAccount { ingress, outbound: provider.clone(), media: Some(provider), templates, prepare: None })
     }
 }
 
@@ -92,9 +95,9 @@ impl Webhook for Hook {
         Verified::by_secret(request.headers.get("x-echo-secret").map(String::as_str), &self.secret)
     }
 
-    fn translate(&self, request: &WebhookRequest) -> Result<Vec<Arrival>, Malformed> {
+    fn translate(&self, request: &WebhookRequest) -> Result<Heard, Malformed> {
         let body: Value = serde_json::from_slice(&request.body).map_err(|error| Malformed(error.to_string()))?;
-        arrivals(&body)
+        heard(&body)
     }
 
     fn answer(&self, request: &WebhookRequest) -> Option<Value> {
@@ -108,9 +111,21 @@ impl Webhook for Hook {
     }
 }
 
-fn arrivals(body: &Value) -> Result<Vec<Arrival>, Malformed> {
+fn heard(body: &Value) -> Result<Heard, Malformed> {
     let all = body.as_array().ok_or_else(|| Malformed("not a list".to_owned()))?;
-    Ok(all.iter().map(arrival).collect())
+    let mut heard = Heard::default();
+    for event in all {
+        if let Some(id) = event["template"].as_str() {
+            let status = serde_json::from_value(event["status"].clone()).unwrap();
+            heard.templates.push(TemplateNews::Status { id: id.to_owned(), status });
+        } else if event["from"].is_null() {
+            let reason = Malformed(format!("nobody says {}", event["text"]));
+            heard.strays.push(Stray { reason, body: call(event) });
+        } else {
+            heard.arrivals.push(arrival(event));
+        }
+    }
+    Ok(heard)
 }
 
 fn arrival(event: &Value) -> Arrival {
@@ -211,9 +226,25 @@ impl Poll for Provider {
             return Err(PollError::Misconfigured("401".into()));
         }
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let arrivals = arrivals(&body["events"]).unwrap_or_default();
-        Ok(Polled { arrivals, cursor: body["next"].as_str().map(str::to_owned) })
+        let heard = heard(&body["events"]).unwrap_or_default();
+        Ok(Polled { heard, cursor: body["next"].as_str().map(str::to_owned) })
     }
+}
+
+#[async_trait]
+impl Templates for Provider {
+    async fn list(&self, http: &AccountHttp) -> Result<Vec<Template>, Failure> {
+        match self.ask("/templates", Value::Null, http).await {
+            Ok(answer) if answer.status == 200 => Ok(serde_json::from_slice(&answer.body).unwrap()),
+            Ok(answer) => Err(failure(codes::PROVIDER_UNAVAILABLE, &answer)),
+            Err(error) => Err(Failure { reason: Some(error.to_string()), ..Failure::of(codes::PROVIDER_UNAVAILABLE) }),
+        }
+    }
+}
+
+/// The account, with templates.
+pub(crate) fn listed_account() -> Account {
+    Account { settings: [("templates".to_owned(), "listed".to_owned())].into(), ..account() }
 }
 
 /// A call with one event.

@@ -11,6 +11,9 @@ pub fn code_of(code: u64) -> Code {
         131_050 => codes::OPTED_OUT,
         // No such account, or one too old to get it; the recipient is the sender.
         131_021 | 131_026 | 131_030 => codes::UNREACHABLE,
+        // A template that is missing in this language, paused or disabled; values that do not fit it.
+        132_001 | 132_015 | 132_016 => codes::TEMPLATE_UNAVAILABLE,
+        132_000 | 132_005 | 132_008 | 132_012 => codes::TEMPLATE_UNFILLED,
         // Media that cannot be fetched or carried; a kind that is not supported.
         131_051..=131_053 => codes::UNSUPPORTED_CONTENT,
         // Token, permission, lock, payment, registration: an administrator must mend it.

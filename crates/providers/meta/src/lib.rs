@@ -2,7 +2,7 @@
 //! Cloud API later.
 //!
 //! It reads bodies, names errors and fetches links. It is not a channel: it knows no account and no secret. Read
-//! [`whatsapp::arrivals`] first; [`fields`] holds the lenient readers that keep one odd field from losing a message.
+//! [`whatsapp::heard`] first; [`fields`] holds the lenient readers that keep one odd field from losing a message.
 
 mod codes;
 pub mod fields;

@@ -1,11 +1,12 @@
 //! The WhatsApp envelope: `entry[].changes[].value` with messages, statuses and preferences. Gupshup passes it through
 //! and adds `gs_id`; the additions are read here, since where they are missing they change nothing.
 
-use channel_kit::{Arrival, Arrived, Malformed};
+use bytes::Bytes;
+use channel_kit::{Arrival, Arrived, Heard, Malformed, Stray, TemplateNews};
 use domain::{
     Address, Code, ConsentChange, Content, DeliveryState, EventId, Failure, InboundMessage, Profile, Receipt, Timestamp,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fields::{address, contacts, first_text, items, location, media_kind, pending, text, time};
 
@@ -14,41 +15,77 @@ pub fn is_envelope(body: &Value) -> bool {
     body.get("entry").is_some_and(Value::is_array)
 }
 
-/// What an envelope says, in its order. Fields other than messages and preferences say nothing to us. `code_of` names
-/// the errors: those who pass Meta's envelope on have codes of their own.
+/// What an envelope says, in its order. Fields other than messages, preferences and templates say nothing to us.
+/// `code_of` names the errors: those who pass Meta's envelope on have codes of their own.
 ///
 /// One call may carry a thousand items of many contacts, so a bad item never takes the good ones with it. A message
 /// that names its sender but has no id arrives as unsupported, so that the desk sees that something was said. A message
 /// without a sender belongs to no conversation, and a status without an id or a recipient to no message of ours: beside
-/// good items both are left out.
+/// good items both go astray, each in an envelope of its own.
 ///
 /// # Errors
 /// When there are bad items (no id, or nobody at the far end) and not one good one.
-pub fn arrivals(body: &Value, code_of: fn(u64) -> Code) -> Result<Vec<Arrival>, Malformed> {
-    let mut arrivals = Vec::new();
+pub fn heard(body: &Value, code_of: fn(u64) -> Code) -> Result<Heard, Malformed> {
+    let mut heard = Heard::default();
     let mut any_good = false;
     let mut problem = None;
-    for value in items(body, "/entry").flat_map(|entry| items(entry, "/changes")).filter_map(|c| c.get("value")) {
-        let messages = items(value, "/messages").map(|item| message(value, item).map_err(|bad| (bad, Some(item))));
-        let statuses = items(value, "/statuses").map(|item| status(item, code_of).map_err(|bad| (bad, None)));
-        for read in messages.chain(statuses) {
+    for change in items(body, "/entry").flat_map(|entry| items(entry, "/changes")) {
+        if text(change, "/field").is_some_and(|field| TEMPLATE_FIELDS.contains(&field.as_str())) {
+            any_good = true;
+            heard.templates.push(TemplateNews::Changed);
+            continue;
+        }
+        let Some(value) = change.get("value") else { continue };
+        let messages = items(value, "/messages").map(|item| ("messages", item, message(value, item)));
+        let statuses = items(value, "/statuses").map(|item| ("statuses", item, status(item, code_of)));
+        for (list, item, read) in messages.chain(statuses) {
             match read {
                 Ok(good) => {
                     any_good = true;
-                    arrivals.extend(good);
+                    heard.arrivals.extend(good);
                 }
-                Err((bad, said)) => {
-                    arrivals.extend(said.and_then(|item| unreadable(value, item)));
+                Err(bad) => {
+                    match (list == "messages").then(|| unreadable(value, item)).flatten() {
+                        Some(arrival) => heard.arrivals.push(arrival),
+                        None => heard.strays.push(Stray { reason: bad.clone(), body: alone(body, value, list, item) }),
+                    }
                     problem.get_or_insert(bad);
                 }
             }
         }
         for good in items(value, "/user_preferences").filter_map(|item| preference(item, None)) {
             any_good = true;
-            arrivals.push(good);
+            heard.arrivals.push(good);
         }
     }
-    problem.filter(|_| !any_good).map_or(Ok(arrivals), Err)
+    problem.filter(|_| !any_good).map_or(Ok(heard), Err)
+}
+
+/// The fields of changes that tell about templates. They name Meta's id of the template, which those who pass the
+/// envelope on may not send by: the list tells.
+const TEMPLATE_FIELDS: &[&str] = &[
+    "message_template_status_update",
+    "message_template_quality_update",
+    "message_template_components_update",
+    "template_category_update",
+];
+
+/// The envelope of `body` with one item of one list, and what tells whose it is.
+fn alone(body: &Value, value: &Value, list: &str, item: &Value) -> Bytes {
+    let mut one = serde_json::Map::new();
+    for field in ["messaging_product", "metadata", "contacts"] {
+        if let Some(kept) = value.get(field) {
+            one.insert(field.to_owned(), kept.clone());
+        }
+    }
+    one.insert(list.to_owned(), Value::Array(vec![item.clone()]));
+    let mut envelope = json!({"entry": [{"changes": [{"field": "messages", "value": one}]}]});
+    for field in ["object", "gs_app_id"] {
+        if let Some(kept) = body.get(field) {
+            envelope[field] = kept.clone();
+        }
+    }
+    Bytes::from(envelope.to_string())
 }
 
 /// The contact stopped or resumed marketing messages in the app. `at` stands in for a missing time.
