@@ -113,7 +113,12 @@ impl Demo {
             account(
                 organization,
                 ("whatsapp", "demo-whatsapp", "WhatsApp da loja", "Atendimento"),
-                &[("base_url", &whatsapp_url), ("app_name", WHATSAPP_APP), ("source", WHATSAPP_SOURCE)],
+                &[
+                    ("base_url", &whatsapp_url),
+                    ("app_name", WHATSAPP_APP),
+                    ("app_id", &service_simulator::app_id(WHATSAPP_APP)),
+                    ("source", WHATSAPP_SOURCE),
+                ],
                 [("api_key", secret(&self.whatsapp_key)), ("webhook_secret", secret(&self.whatsapp_secret))],
             ),
             account(

@@ -101,3 +101,8 @@ impl SimulatedAccount {
         }
     }
 }
+
+/// The id that Gupshup has given the app of this name.
+pub fn app_id(app_name: &str) -> String {
+    domain::EventId::derive(&["gupshup", app_name]).uuid().to_string()
+}

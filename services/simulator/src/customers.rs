@@ -211,7 +211,7 @@ fn tap(simulator: &Simulator, key: &ChatKey, channel: &str, message: u64, payloa
     let missing = || (StatusCode::NOT_FOUND, "no such button".to_owned());
     let found = simulator.world().chat(key).bubbles.iter().find(|bubble| bubble.id == message).cloned();
     let tapped = found.ok_or_else(missing)?;
-    let Says::Buttons { buttons, .. } = &tapped.says else { return Err(missing()) };
+    let (Says::Buttons { buttons, .. } | Says::Template { buttons, .. }) = &tapped.says else { return Err(missing()) };
     let button = buttons.iter().find(|button| button.payload == payload).ok_or_else(missing)?;
     let label = button.label.clone();
     simulator.change(key, message, |bubble| bubble.tapped = Some(label.clone()));

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use runtime::{Drain, OnFailure, Service, Task, http::Http};
 
-pub use config::{Config, Envelope, Pace, Provider, SimulatedAccount};
+pub use config::{Config, Envelope, Pace, Provider, SimulatedAccount, app_id};
 pub use faults::{Faults, Receipts};
 
 use world::Simulator;

@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) chats: BTreeMap<ChatKey, Chat>,
     pub(crate) files: HashMap<String, Arc<StoredFile>>,
     pub(crate) bots: HashMap<String, Bot>,
+    /// What became of Gupshup's templates since the start.
+    pub(crate) templates: crate::gupshup::States,
     pub(crate) gupshup: Side,
     pub(crate) telegram: Side,
     random: StdRng,
@@ -150,6 +152,8 @@ pub(crate) enum Says {
     Contact { name: String, phone: String },
     /// Words with buttons.
     Buttons { text: String, buttons: Vec<Button> },
+    /// A template, its places filled; `links` are buttons that lead elsewhere.
+    Template { header: Option<String>, text: String, footer: Option<String>, buttons: Vec<Button>, links: Vec<String> },
     /// The customer tapped.
     Tap { label: String },
     /// Something that has no words here (`order`, `dice`).
@@ -198,6 +202,7 @@ impl Simulator {
             chats: BTreeMap::new(),
             files: HashMap::new(),
             bots: HashMap::new(),
+            templates: BTreeMap::new(),
             gupshup: Side::default(),
             telegram: Side::default(),
             random: StdRng::seed_from_u64(seed),

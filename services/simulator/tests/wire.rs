@@ -130,6 +130,27 @@ impl Stage {
         }
         panic!("{} of {count} webhooks came", self.hooks.got.lock().unwrap().len());
     }
+
+    /// The same, and forgets them.
+    async fn next(&self, count: usize) -> Vec<Value> {
+        let got = self.hooked(count).await;
+        self.hooks.got.lock().unwrap().clear();
+        got
+    }
+
+    async fn template(&self, id: &str, params: &Value) -> (u16, Value) {
+        let fields = [
+            ("channel", "whatsapp"),
+            ("source", "5511900000000"),
+            ("src.name", "LojaDemo"),
+            ("destination", "5511999990000"),
+            ("template", &json!({"id": id, "params": params}).to_string()),
+        ];
+        let form = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let path = "/sim/gupshup/wa/api/v1/template/msg";
+        let answer = self.call(Method::POST, path, &[("apikey", "key-1")], HttpBody::Form(form)).await;
+        (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+    }
 }
 
 fn states(bodies: &[Value]) -> Vec<&str> {
@@ -168,6 +189,87 @@ async fn x_12_gupshup_refuses_as_documented() {
     assert_eq!(send("key-1", &app).await, (400, json!("Invalid Destination")));
     assert_eq!(stage.gupshup(json!({"type": "hologram"})).await.0, 400);
     assert_eq!(stage.gupshup(json!({"type": "text", "text": "x".repeat(4097)})).await.0, 400);
+}
+
+#[tokio::test]
+async fn x_12_ses_8_gupshup_lists_its_templates_and_tells_what_becomes_of_them() {
+    let stage = stage(Envelope::V2).await;
+    let app = afluente_simulator::app_id("LojaDemo");
+    let list = async |path: &str, key: &str| {
+        let answer = stage.call(Method::GET, path, &[("apikey", key)], HttpBody::Empty).await;
+        (answer.status, serde_json::from_slice::<Value>(&answer.body).unwrap())
+    };
+    let path = format!("/sim/gupshup/wa/app/{app}/template");
+    assert_eq!(list(&path, "wrong").await.0, 401);
+    assert_eq!(list("/sim/gupshup/wa/app/other/template", "key-1").await.0, 401);
+    let (status, body) = list(&path, "key-1").await;
+    assert_eq!((status, &body["status"]), (200, &json!("success")));
+    let all = body["templates"].as_array().unwrap().clone();
+    let of = |name: &str, language: &str| {
+        let fits = |one: &&Value| one["elementName"] == name && one["languageCode"] == language;
+        all.iter().find(fits).cloned().unwrap_or_else(|| panic!("{name} {language}"))
+    };
+    let states: std::collections::BTreeSet<_> = all.iter().filter_map(|one| one["status"].as_str()).collect();
+    assert_eq!(states.into_iter().collect::<Vec<_>>(), ["APPROVED", "PAUSED", "PENDING", "REJECTED"]);
+    assert_eq!(of("novidades_da_semana", "pt_BR")["templateType"], "IMAGE");
+    let parts: Value = serde_json::from_str(of("pedido_pronto", "pt_BR")["containerMeta"].as_str().unwrap()).unwrap();
+    assert_eq!((&parts["header"], &parts["footer"]), (&json!("Seu pedido está pronto"), &json!("Loja Demo")));
+
+    let id = of("retomar_atendimento", "es")["id"].as_str().unwrap().to_owned();
+    let change = format!("/sim/gupshup/templates/{id}");
+    assert_eq!(stage.json(Method::PUT, &change, json!({"status": "paused"})).await.0, 204);
+    assert_eq!(stage.json(Method::PUT, "/sim/gupshup/templates/none", json!({"status": "paused"})).await.0, 404);
+    let event = stage.next(1).await.remove(0);
+    assert_eq!(event["type"], "template-event");
+    let payload = json!({"type": "status-update", "id": id, "status": "paused",
+        "elementName": "retomar_atendimento", "languageCode": "es"});
+    assert_eq!(event["payload"], payload);
+    let (_, body) = list(&path, "key-1").await;
+    let now = body["templates"].as_array().unwrap().iter().find(|one| one["id"] == id.as_str()).unwrap();
+    assert_eq!(now["status"], "PAUSED");
+}
+
+#[tokio::test]
+async fn x_12_ses_1_gupshup_delivers_templates_and_fails_those_that_may_not_go_out() {
+    let stage = stage(Envelope::V2).await;
+    let (_, body) = stage.json(Method::GET, "/sim/gupshup/templates", Value::Null).await;
+    let id = |name: &str| {
+        let all = body["templates"].as_array().unwrap();
+        let found = all.iter().find(|one| one["elementName"] == name && one["languageCode"] == "pt_BR");
+        found.unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    for (id, params, code) in [
+        ("unknown".to_owned(), json!([]), 4003),
+        (id("pesquisa_de_satisfacao"), json!(["Ana"]), 4003),
+        (id("lembrete_de_pagamento"), json!(["Ana", "7"]), 4005),
+        (id("pedido_pronto"), json!(["Ana"]), 132_000),
+    ] {
+        let (status, answer) = stage.template(&id, &params).await;
+        assert_eq!((status, &answer["status"]), (202, &json!("submitted")), "accepted is not delivered");
+        let failed = stage.next(2).await.remove(1);
+        assert_eq!(
+            (&failed["payload"]["type"], &failed["payload"]["payload"]["code"]),
+            (&json!("failed"), &json!(code))
+        );
+    }
+    assert_eq!(stage.template(&id("pedido_pronto"), &json!(["Ana", "42", "18h", "42"])).await.0, 202);
+    let told = stage.next(4).await;
+    assert_eq!(states(&told), ["enqueued", "sent", "delivered", "read"]);
+    let (_, chat) = stage.json(Method::GET, "/sim/customers/whatsapp/5511999990000", Value::Null).await;
+    let bubbles = chat["bubbles"].as_array().unwrap();
+    assert_eq!(bubbles.len(), 1, "{chat}");
+    let says = &bubbles[0]["says"];
+    assert_eq!((&says["kind"], &says["header"]), (&json!("template"), &json!("Seu pedido está pronto")));
+    let text = "Oi, Ana! O pedido 42 já pode ser retirado na loja, até as 18h. Leve um documento com foto.";
+    assert_eq!((&says["text"], &says["links"]), (&json!(text), &json!(["Acompanhar", "Ligar"])));
+
+    assert_eq!(stage.template(&id("retomar_atendimento"), &json!(["Ana", "Bia"])).await.0, 202);
+    stage.next(4).await;
+    let (_, chat) = stage.json(Method::GET, "/sim/customers/whatsapp/5511999990000", Value::Null).await;
+    let tap = json!({"type": "tap", "message": chat["bubbles"][1]["id"], "payload": "Podemos, sim"});
+    assert_eq!(stage.json(Method::POST, "/sim/customers/whatsapp/5511999990000/messages", tap).await.0, 201);
+    let answer = stage.next(1).await.remove(0);
+    assert_eq!(answer["payload"]["payload"]["title"], "Podemos, sim");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ const size = (bytes) => (bytes >= 1 << 20 ? `${(bytes / (1 << 20)).toFixed(1)} M
 /** A line for lists and quotes. */
 export function preview(says) {
   switch (says.kind) {
-    case 'text': case 'buttons': return says.text;
+    case 'text': case 'buttons': case 'template': return says.text;
     case 'tap': return says.label;
     case 'media': return says.caption || says.name || say(says.media === 'document' ? 'file' : says.media === 'image' ? 'image' : 'audio');
     case 'location': return says.name || say('location');
@@ -31,7 +31,7 @@ export function bubble(message, quoted, { onreply, ontap }) {
     body(says), foot,
     !mine && el('button.quote', { type: 'button', 'aria-label': say('reply'), title: say('reply'), onclick: () => onreply(message) }, icon('reply', 16)));
   const row = el(`div.row.${mine ? 'right' : 'left'}`, {}, element);
-  if (says.kind === 'buttons') {
+  if (says.buttons?.length) {
     row.append(el('div.choices', {}, says.buttons.map(({ label, payload }) => el('button', {
       type: 'button', 'aria-pressed': message.tapped === label, disabled: Boolean(message.tapped), onclick: () => ontap(message, payload),
     }, label))));
@@ -42,6 +42,8 @@ export function bubble(message, quoted, { onreply, ontap }) {
 function body(says) {
   switch (says.kind) {
     case 'text': case 'buttons': return el('p', {}, ...linked(says.text));
+    case 'template': return el('div.template', {}, says.header && el('strong', {}, says.header), el('p', {}, ...linked(says.text)),
+      says.footer && el('small', {}, says.footer), says.links.map((label) => el('span.link', {}, label)));
     case 'tap': return el('p', {}, says.label);
     case 'media': return media(says);
     case 'location': {

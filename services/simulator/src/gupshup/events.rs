@@ -71,7 +71,7 @@ pub(crate) fn read(simulator: &Simulator, key: &ChatKey) {
 }
 
 /// Sends `body` to the account's hook, twice when the fault says so.
-fn call(simulator: &Simulator, key: &ChatKey, body: Value, bubble: Option<u64>, after: Duration) {
+pub(super) fn call(simulator: &Simulator, key: &ChatKey, body: Value, bubble: Option<u64>, after: Duration) {
     let Some(account) = simulator.account(&key.account) else { return };
     let Provider::Gupshup { hook_url: Some(url), webhook_secret, .. } = &account.provider else { return };
     let hook = Hook {
@@ -159,7 +159,9 @@ pub(crate) fn from_customer(simulator: &Simulator, key: &ChatKey, bubble: &Bubbl
 
 fn inner_v2(says: &Says, payload: Option<&str>, link: &dyn Fn(&str) -> String) -> (String, Value) {
     let (kind, inner) = match says {
-        Says::Text { text } | Says::Buttons { text, .. } => ("text", json!({"text": text})),
+        Says::Text { text } | Says::Buttons { text, .. } | Says::Template { text, .. } => {
+            ("text", json!({"text": text}))
+        }
         Says::Media { media, url, mime, name, caption, .. } => {
             let kind = if media == "document" { "file" } else { media };
             let expiry = now() + 7 * 24 * 3_600_000;
@@ -190,7 +192,9 @@ fn inner_v2(says: &Says, payload: Option<&str>, link: &dyn Fn(&str) -> String) -
 
 fn inner_v3<'a>(says: &'a Says, payload: Option<&str>, link: &dyn Fn(&str) -> String) -> (&'a str, Value) {
     match says {
-        Says::Text { text } | Says::Buttons { text, .. } => ("text", json!({"body": text})),
+        Says::Text { text } | Says::Buttons { text, .. } | Says::Template { text, .. } => {
+            ("text", json!({"body": text}))
+        }
         Says::Media { media, url, mime, name, caption, .. } => {
             (media, json!({"id": "1", "mime_type": mime, "filename": name, "caption": caption, "url": link(url)}))
         }

@@ -1,4 +1,4 @@
-//! The `message` and `template` fields, read as the customer's phone shows them.
+//! The `message` field, read as the customer's phone shows it.
 
 use serde_json::Value;
 
@@ -51,12 +51,4 @@ pub(super) fn read(said: &Value) -> Option<(Says, Option<String>)> {
         _ => return None,
     };
     Some((says, None))
-}
-
-/// What a template says: the simulator knows its id and its values, not its words.
-pub(super) fn template(said: &Value) -> Option<(Says, Option<String>)> {
-    let id = said.get("id")?.as_str()?;
-    let params = said.get("params").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    let values = params.collect::<Vec<_>>().join(" · ");
-    Some((Says::Text { text: format!("[{id}] {values}") }, None))
 }

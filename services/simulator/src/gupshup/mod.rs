@@ -1,7 +1,9 @@
-//! Gupshup's send API, self-serve form: `POST /sim/gupshup/wa/api/v1/msg` and `.../template/msg`.
+//! Gupshup's send API, self-serve form: `POST /sim/gupshup/wa/api/v1/msg` and `.../template/msg`, and its list of
+//! templates.
 
 mod events;
 mod message;
+mod templates;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -10,13 +12,14 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use runtime::http::HttpRequest;
 use serde_json::{Value, json};
 
 pub(crate) use events::from_customer;
 pub(crate) use events::read;
+pub(crate) use templates::States;
 
 use crate::{
     faults::Before,
@@ -29,6 +32,9 @@ pub(crate) fn routes() -> Router<Arc<Simulator>> {
     Router::new()
         .route("/sim/gupshup/wa/api/v1/msg", post(session))
         .route("/sim/gupshup/wa/api/v1/template/msg", post(template))
+        .route("/sim/gupshup/wa/app/{app}/template", get(templates::list))
+        .route("/sim/gupshup/templates", get(templates::all))
+        .route("/sim/gupshup/templates/{id}", put(templates::set))
         .route("/sim/gupshup/files/{id}", get(file))
 }
 
@@ -152,14 +158,21 @@ fn take(
     }
     let said: Value = serde_json::from_str(field(if template { "template" } else { "message" }))
         .map_err(|_| (400, "Message Parsing Failed"))?;
-    let read = if template { message::template(&said) } else { message::read(&said) };
-    let (says, media) = read.ok_or((400, "Invalid Message Type"))?;
+    let read = if template {
+        templates::sent(simulator, &account.name, &said).map(|(says, fail)| (says, None, fail))
+    } else {
+        message::read(&said).map(|(says, media)| (says, media, None))
+    };
+    let (says, media, unsendable) = read.ok_or((400, "Invalid Message Type"))?;
     let key = ChatKey { account: account.name.clone(), address };
     let reply_to = said.pointer("/context/msgId").and_then(Value::as_str).map(str::to_owned);
     let mut world = simulator.world();
     let blocked = world.chat(&key).blocked;
-    let fail =
-        if blocked { Some((131_050, "User has stopped messages".to_owned())) } else { world.gupshup.faults.fail() };
+    let fail = if blocked {
+        Some((131_050, "User has stopped messages".to_owned()))
+    } else {
+        world.gupshup.faults.fail().or(unsendable)
+    };
     let (gupshup_id, bubble) = (world.uuid(), world.number());
     let whatsapp_id = wamid(&gupshup_id);
     drop(world);

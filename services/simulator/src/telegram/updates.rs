@@ -194,7 +194,9 @@ fn push(simulator: &Simulator, key: &ChatKey, number: i64, bubble: u64, update: 
 
 fn content(says: &Says) -> Value {
     match says {
-        Says::Text { text } | Says::Buttons { text, .. } | Says::Tap { label: text } => json!({"text": text}),
+        Says::Text { text } | Says::Buttons { text, .. } | Says::Template { text, .. } | Says::Tap { label: text } => {
+            json!({"text": text})
+        }
         Says::Media { media, url, mime, name, size, caption } => {
             let id = url.rsplit('/').next().unwrap_or_default();
             let file =
