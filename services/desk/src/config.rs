@@ -48,19 +48,29 @@ pub struct ChannelTraits {
     pub read: bool,
     /// Carries files.
     pub media: bool,
+    /// Its provider has registered templates.
+    #[serde(default)]
+    pub templates: bool,
 }
 
 impl From<&Capabilities> for ChannelTraits {
     fn from(can: &Capabilities) -> Self {
         let receipts = can.receipts;
-        Self { sent: receipts.sent, delivered: receipts.delivered, read: receipts.read, media: !can.media.is_empty() }
+        Self {
+            sent: receipts.sent,
+            delivered: receipts.delivered,
+            read: receipts.read,
+            media: !can.media.is_empty(),
+            templates: can.templates,
+        }
     }
 }
 
 impl Default for Config {
     fn default() -> Self {
-        let all = ChannelTraits { sent: true, delivered: true, read: true, media: true };
-        let none = ChannelTraits { sent: false, delivered: false, read: false, media: true };
+        let all = ChannelTraits { sent: true, delivered: true, read: true, media: true, templates: false };
+        let none = ChannelTraits { sent: false, delivered: false, read: false, ..all };
+        let whatsapp = ChannelTraits { templates: true, ..all };
         Self {
             session_hours: 12,
             tries_per_email: 5,
@@ -73,7 +83,7 @@ impl Default for Config {
             ping_secs: 20,
             poll_millis: 2_000,
             names_millis: 3_000,
-            channels: [("whatsapp", all), ("webchat", all), ("telegram", none)]
+            channels: [("whatsapp", whatsapp), ("webchat", all), ("telegram", none)]
                 .map(|(channel, traits)| (channel.to_owned(), traits))
                 .into(),
         }
@@ -116,7 +126,7 @@ impl Config {
     }
 
     pub(crate) fn traits_of(&self, channel: &str) -> ChannelTraits {
-        let unknown = ChannelTraits { sent: false, delivered: false, read: false, media: true };
+        let unknown = ChannelTraits { sent: false, delivered: false, read: false, media: true, templates: false };
         self.channels.get(channel).copied().unwrap_or(unknown)
     }
 

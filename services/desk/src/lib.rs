@@ -30,6 +30,7 @@ mod ranges;
 mod routes;
 mod sign_in;
 mod state;
+mod templates;
 mod visibility;
 mod words;
 

@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use domain::{ChoiceOption, Command, Content, Conversation, Done, Location, Message, MessageId, TemplateCall};
+use domain::{ChoiceOption, Command, Content, Conversation, Done, Location, Message, MessageId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,6 +14,7 @@ use crate::{
     dto, media,
     problem::{Problem, ProblemDetails},
     state::{Desk, Shared},
+    templates,
 };
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -80,11 +81,12 @@ pub(crate) struct NewMessage {
     ),
     responses(
         (status = 201, body = dto::Message),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json", description = "bad_request"),
+        (status = 400, body = ProblemDetails, content_type = "application/problem+json",
+            description = "bad_request, template_unfilled"),
         (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_yours"),
         (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
         (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "window_closed, no_opt_in, opted_out, conversation_closed"),
+            description = "window_closed, no_opt_in, opted_out, conversation_closed, template_unavailable"),
     )
 )]
 pub(crate) async fn send(
@@ -98,7 +100,12 @@ pub(crate) async fn send(
         Some(answered) => Some(message_of(&desk, &caller, &conversation, answered).await?.id),
         None => None,
     };
-    let content = content(&desk, &caller, new.content).await?;
+    let content = match content(&desk, &caller, &conversation, new.content).await {
+        Ok(content) => content,
+        // Carried out before, whatever has become of its template or file since: the router answers the same again.
+        Err(_) if desk.was_done(&caller, &intent).await? => Content::text(""),
+        Err(problem) => return Err(problem),
+    };
     let command = Command::Send { conversation: conversation.id, content, reply_to };
     let done = desk.command(&caller, &intent, command).await?;
     Ok((StatusCode::CREATED, Json(written(&caller, done)?)))
@@ -194,7 +201,12 @@ async fn message_of(desk: &Desk, caller: &Caller, of: &Conversation, id: &str) -
 }
 
 /// The draft as content, checked.
-async fn content(desk: &Desk, caller: &Caller, draft: dto::Draft) -> Result<Content, Problem> {
+async fn content(
+    desk: &Desk,
+    caller: &Caller,
+    conversation: &Conversation,
+    draft: dto::Draft,
+) -> Result<Content, Problem> {
     let content = match draft {
         dto::Draft::Text { text } => {
             words("text", &text)?;
@@ -225,9 +237,8 @@ async fn content(desk: &Desk, caller: &Caller, draft: dto::Draft) -> Result<Cont
             });
             Content::Choices { text, options: options.collect::<Result<_, Problem>>()? }
         }
-        dto::Draft::Template { id, language, params, preview } => {
-            words("id", &id)?;
-            Content::Template(TemplateCall { id, language, params, preview })
+        dto::Draft::Template { id, params } => {
+            Content::Template(templates::called(desk, caller, conversation, &id, params).await?)
         }
     };
     Ok(content)

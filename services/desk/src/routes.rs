@@ -24,6 +24,7 @@ use crate::{
     problem::{self, explain},
     sign_in,
     state::Shared,
+    templates,
 };
 
 /// Room for a form's own words beside its file.
@@ -92,6 +93,7 @@ fn api(upload_limit: u64) -> (Router<Shared>, utoipa::openapi::OpenApi) {
         .routes(routes!(parked::redrive))
         .routes(routes!(parked::decide_one))
         .routes(routes!(parked::discard))
+        .routes(routes!(templates::list))
         .routes(routes!(events::connect))
         .layer(DefaultBodyLimit::max(json_limit));
     let all = calls.merge(files).merge(file);

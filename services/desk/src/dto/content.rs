@@ -271,15 +271,11 @@ pub(crate) enum Draft {
     },
     /// A template registered at the provider.
     Template {
-        /// The provider's id of it.
+        /// The provider's id of it, one of `GET /conversations/{id}/templates`. Its language and its words are the
+        /// provider's.
         id: String,
-        /// BCP 47 language.
-        language: String,
-        /// Values in order.
+        /// Values in order: those of the body, then one for each link with a place.
         #[serde(default)]
         params: Vec<String>,
-        /// The text as the contact reads it.
-        #[serde(default)]
-        preview: String,
     },
 }

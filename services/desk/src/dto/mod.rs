@@ -7,6 +7,7 @@ mod conversation;
 mod message;
 mod parked;
 mod people;
+mod template;
 
 pub(crate) use content::{Card, Content, Draft, MediaDraft, MediaKind};
 pub(crate) use conversation::{Conversation, ConversationList, CountItem};
@@ -16,6 +17,7 @@ pub(crate) use parked::{
     Redriven,
 };
 pub(crate) use people::{Account, Agent, AgentList, Language, Me, Presence, Queue, Seat, User};
+pub(crate) use template::TemplateList;
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -262,6 +262,8 @@ pub(crate) struct Account {
     receipts: Receipts,
     /// Whether files can be sent.
     media: bool,
+    /// Whether its provider has registered templates.
+    templates: bool,
 }
 
 impl Account {
@@ -274,6 +276,7 @@ impl Account {
             queue: account.queue.to_string(),
             receipts: Receipts { sent: traits.sent, delivered: traits.delivered, read: traits.read },
             media: traits.media,
+            templates: traits.templates,
         }
     }
 }

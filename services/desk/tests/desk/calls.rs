@@ -2,7 +2,7 @@ use domain::{Content, DeskChange, Media, MediaKind, MediaSource};
 use ports::journal::Commit;
 use serde_json::json;
 
-use crate::harness::{World, Write as _, queue, said, user};
+use crate::harness::{World, Write as _, queue, said, template_of, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_starts_from_me_and_the_lists() {
@@ -217,9 +217,12 @@ async fn ses_1_free_text_outside_the_window_is_refused_at_once() {
     let text = json!({ "content": { "type": "text", "text": "oi" } });
     let (status, problem) = ana.call("POST", &path, Some(text)).await;
     assert_eq!((status, &problem["code"]), (409, &json!("window_closed")));
-    let template =
-        json!({ "content": { "type": "template", "id": "t1", "language": "pt_BR", "params": [], "preview": "Olá" } });
-    assert_eq!(ana.call("POST", &path, Some(template)).await.0, 201);
+    let template = json!({ "content": { "type": "template", "id": "t1" } });
+    let (status, problem) = ana.call("POST", &path, Some(template.clone())).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("template_unavailable")));
+    world.templates("acme", &[template_of("t1", "Estamos aqui.")]).await;
+    let (status, message) = ana.call("POST", &path, Some(template)).await;
+    assert_eq!((status, &message["content"]["preview"]), (201, &json!("Estamos aqui.")));
     world.stop().await;
 }
 

@@ -8,7 +8,8 @@ use argon2::{Argon2, Params, PasswordHasher as _};
 use domain::{
     Account, AccountId, Address, Author, Contact, ContactId, Content, Conversation, ConversationId, DeskChange,
     DeskEvent, Distribution, EventId, Language, Message, MessageId, Organization, OrganizationId, Queue, QueueId,
-    Refusal, Role, Secret, SendRequest, Stage, Thread, Timestamp, User, UserId,
+    Refusal, Role, Secret, SendRequest, Stage, Template, TemplateCategory, TemplateStatus, Thread, Timestamp, User,
+    UserId,
 };
 use ports::{
     Clock as _, Directory as _, Journal as _,
@@ -72,12 +73,33 @@ impl World {
         Client { base: self.base.clone(), token: body["token"].as_str().unwrap().to_owned() }
     }
 
+    /// The provider has listed these templates for the organization's account.
+    pub(crate) async fn templates(&self, organization: &str, list: &[Template]) {
+        let account = AccountId::derive(&[organization, "whatsapp"]);
+        self.env.templates.replace(org(organization), account, list, self.env.clock.now()).await.unwrap();
+    }
+
     /// A conversation that waits in `queue`, as the router would have written it.
     pub(crate) async fn conversation(&self, organization: &str, queue: &str, who: &str) -> Conversation {
         let conversation = waiting(organization, queue, who, self.env.clock.now());
         let commit = Commit { conversations: vec![conversation.clone()], ..Commit::default() };
         self.store.write(commit, DeskChange::Conversation(Box::new(conversation.clone())), true).await;
         Conversation { version: 1, ..conversation }
+    }
+}
+
+/// An approved template in Portuguese.
+pub(crate) fn template_of(id: &str, body: &str) -> Template {
+    Template {
+        id: id.to_owned(),
+        name: format!("aviso_{id}"),
+        language: "pt_BR".to_owned(),
+        category: TemplateCategory::Utility,
+        status: TemplateStatus::Approved,
+        header: None,
+        body: body.to_owned(),
+        footer: None,
+        buttons: Vec::new(),
     }
 }
 

@@ -8,3 +8,4 @@ mod live;
 mod pages;
 mod parked;
 mod signing_in;
+mod templates;

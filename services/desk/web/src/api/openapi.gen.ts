@@ -19,6 +19,8 @@ export interface components {
             queue: string;
             /** @description The ticks that can come. */
             receipts: components["schemas"]["Receipts"];
+            /** @description Whether its provider has registered templates. */
+            templates: boolean;
         };
         /** @description The company's side of a conversation. */
         AccountRef: {
@@ -390,14 +392,13 @@ export interface components {
             /** @enum {string} */
             type: "choices";
         } | {
-            /** @description The provider's id of it. */
+            /**
+             * @description The provider's id of it, one of `GET /conversations/{id}/templates`. Its language and its words are the
+             *     provider's.
+             */
             id: string;
-            /** @description BCP 47 language. */
-            language: string;
-            /** @description Values in order. */
+            /** @description Values in order: those of the body, then one for each link with a place. */
             params?: string[];
-            /** @description The text as the contact reads it. */
-            preview?: string;
             /** @enum {string} */
             type: "template";
         };
@@ -827,6 +828,60 @@ export interface components {
          * @enum {string}
          */
         TargetKind: "agent" | "queue";
+        /** @description A template that may be sent. */
+        Template: {
+            /** @description The text, with `{{1}}`, `{{2}}`... where values go. */
+            body: string;
+            /** @description How many of them stand in the body. */
+            body_places: number;
+            /** @description What can be tapped. */
+            buttons: components["schemas"]["TemplateButton"][];
+            /** @description What it is for. */
+            category: components["schemas"]["TemplateCategory"];
+            /** @description What stands below it. */
+            footer: string | null;
+            /** @description The line above the body. */
+            header: string | null;
+            /** @description The provider's id of it. */
+            id: string;
+            /** @description The provider's code of its language (`pt_BR`). */
+            language: string;
+            /** @description What its author called it. */
+            name: string;
+            /** @description How many values it takes: `{{1}}` to `{{n}}` of the body, then one for each link with a place. */
+            places: number;
+        };
+        /**
+         * @description What a template's button does.
+         * @enum {string}
+         */
+        TemplateAction: "reply" | "link" | "call";
+        /** @description A button of a template. */
+        TemplateButton: {
+            /** @description What it does. */
+            action: components["schemas"]["TemplateAction"];
+            /** @description What it says. */
+            label: string;
+            /** @description The page or the number. A place in a page takes a value, after those of the body. */
+            target: string | null;
+        };
+        /**
+         * @description What a template is for.
+         * @enum {string}
+         */
+        TemplateCategory: "marketing" | "utility" | "authentication" | "other";
+        /** @description The templates of a conversation's account. */
+        TemplateList: {
+            /** @description Why they could not be read since then, as a stable code. */
+            failed: string | null;
+            /** @description By name, then language. */
+            items: components["schemas"]["Template"][];
+            /**
+             * Format: int64
+             * @description When they were read from the provider; none when they never were.
+             */
+            read_at: number | null;
+        };
         /** @description A transfer. */
         Transfer: {
             /** @description To whom. */
