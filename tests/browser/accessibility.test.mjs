@@ -80,7 +80,7 @@ test("the desk is accessible: waiting list, conversation, failed message, dialog
   await ana.tab("active");
   await both(ana.page, "the active list");
   await ana.listed("Paula Reis").click();
-  for (const name of ["transfer", "conclude"]) {
+  for (const name of ["templates", "transfer", "conclude"]) {
     await ana.id(name).click();
     await ana.page.getByRole("dialog").waitFor();
     await both(ana.page, name);

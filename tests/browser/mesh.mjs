@@ -75,6 +75,10 @@ export async function startMesh() {
     phone: (channel, address, name) => phoneOf(url, send, channel, address, name),
     /** The named providers get these faults and no others. */
     faults: (faults) => send("PUT", "/sim/faults", faults),
+    /** The provider's templates, as it lists them. */
+    templates: async () => (await (await fetch(`${url}/sim/gupshup/templates`)).json()).templates,
+    /** The provider brings one of them to another state, and tells the mesh. */
+    setTemplate: (id, status) => send("PUT", `/sim/gupshup/templates/${id}`, { status }),
     /** Ends the process the hard way: nothing is drained. */
     kill: () => running.end("SIGKILL"),
     /** The same port, the same data. */

@@ -27,6 +27,7 @@ export function phoneOf(url, send, channel, address, name) {
     writes: (text) => deed({ type: "text", text }),
     shares: (latitude, longitude, place) => deed({ type: "location", latitude, longitude, name: place, address: null }),
     sendsCard: (who, number) => deed({ type: "contact", name: who, phone: number }),
+    taps: (message, payload) => deed({ type: "tap", message, payload }),
     sendsUnknown: (kind) => deed({ type: "unknown", kind }),
     sendsFile: (bytes, file, type, caption = "") => {
       const form = new FormData();

@@ -48,6 +48,11 @@ const shots = [
     (page) => page.getByTestId('messages').evaluate((box) => box.scrollTo(0, box.scrollHeight - 1750)),
   ],
   ['emoji-1440-pt-dark', 1440, 900, 'pt-BR', 'dark', '#/active/cnv_3', (page) => page.getByTestId('emoji').click()],
+  ...[
+    ['templates-1440-pt-light', 1440, 900, 'pt-BR', 'light'],
+    ['templates-1440-es-dark', 1440, 900, 'es', 'dark'],
+    ['templates-390-en-light', 390, 844, 'en', 'light'],
+  ].map((shot) => [...shot, '#/inactive/cnv_4', fillTemplate]),
   ['details-390-pt-light', 390, 844, 'pt-BR', 'light', '#/active/cnv_1', (page) => page.getByTestId('details').click()],
   ['parked-1440-pt-light', 1440, 900, 'pt-BR', 'light', '#/parked', expand],
   ['parked-doubt-1440-en-dark', 1440, 900, 'en', 'dark', '#/parked/prk_doubt0', expand],
@@ -70,6 +75,15 @@ const shots = [
 /** Shows the messages of the first cause. */
 async function expand(page) {
   await page.getByTestId('parked-cause').first().click();
+}
+
+async function fillTemplate(page) {
+  await page.getByTestId('closed-templates').click();
+  await page.getByTestId('template-search').fill('pronto');
+  if (page.viewportSize().width > 760) await page.getByTestId('template-option').first().waitFor();
+  await page.getByTestId('template-search').press('Enter');
+  await page.getByTestId('template-value').first().fill('Marina');
+  await page.getByTestId('template-value').nth(1).focus();
 }
 
 await mkdir(folder, { recursive: true });

@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import type { Change, Content, Conversation, Message, Presence, Stage } from '../../src/api/types.ts';
 import { Parked } from './parked.ts';
 import { fill } from './seed.ts';
+import { templates } from './templates.ts';
 import { addConversation, addMessage, makeWorld, type World } from './world.ts';
 
 function seeded(): World {
@@ -150,6 +151,7 @@ export class Desk {
     const one = this.world.conversations.get(id);
     if (!one) throw new Refused(404, 'not_found');
     if (what === undefined) return { status: 200, body: one };
+    if (what === 'templates') return { status: 200, body: { items: templates, read_at: Date.now(), failed: null } };
     if (what === 'messages' && method === 'GET') return this.page(id, url);
     if (what === 'messages' && message && again === 'retry') return this.retry(one, message);
     if (what === 'messages') return this.post(one, body as unknown as { content: Content; reply_to: string | null });
@@ -202,7 +204,7 @@ export class Desk {
   }
 
   private post(one: Conversation, body: { content: Content; reply_to: string | null }) {
-    if (one.window.rule === 'timed' && (one.window.closes_at ?? 0) < Date.now())
+    if (body.content.type !== 'template' && one.window.rule === 'timed' && (one.window.closes_at ?? 0) < Date.now())
       throw new Refused(409, 'window_closed');
     const content = body.content.type === 'media' ? { ...body.content, state: 'stored' as const } : body.content;
     const message = addMessage(this.world, one, 'out', content, Date.now(), { reply: body.reply_to ?? undefined });

@@ -31,6 +31,7 @@ const account = (
   queue,
   receipts: { sent: receipts[0], delivered: receipts[1], read: receipts[2] },
   media: true,
+  templates: channel === 'whatsapp',
 });
 
 export function makeWorld(): World {

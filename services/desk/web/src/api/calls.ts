@@ -13,6 +13,7 @@ import type {
   SavedContact,
   Seat,
   Stage,
+  TemplateList,
   User,
 } from './types';
 
@@ -68,6 +69,9 @@ export function listMessages(id: string, before: number | null, limit = 50): Pro
   if (before !== null) params.set('before', String(before));
   return call<MessagePage>(`${at(id)}/messages?${params}`);
 }
+
+export const listTemplates = (id: string, signal?: AbortSignal) =>
+  call<TemplateList>(`${at(id)}/templates`, { signal });
 
 export const sendMessage = (id: string, content: Content, replyTo: string | null, intent: Intent) =>
   call<Message>(`${at(id)}/messages`, { method: 'POST', body: { content, reply_to: replyTo }, intent });

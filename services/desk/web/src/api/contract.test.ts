@@ -22,6 +22,7 @@ describe('types', () => {
     expectTypeOf<Served<'User'>>().toExtend<page.User>();
     expectTypeOf<Served<'AgentList'>>().toExtend<{ items: page.Agent[] }>();
     expectTypeOf<Served<'SavedContact'>>().toExtend<page.SavedContact>();
+    expectTypeOf<Served<'TemplateList'>>().toExtend<page.TemplateList>();
     expectTypeOf<Served<'Uploaded'>>().toExtend<page.StoredMedia>();
     expectTypeOf<Served<'ParkedCauses'>>().toExtend<page.ParkedCauses>();
     expectTypeOf<Served<'ParkedList'>>().toExtend<page.ParkedPage>();
@@ -31,6 +32,7 @@ describe('types', () => {
 
   it('send what the description takes', () => {
     expectTypeOf<page.TextContent>().toExtend<components['schemas']['Draft']>();
+    expectTypeOf<page.TemplateContent>().toExtend<components['schemas']['Draft']>();
     expectTypeOf<page.ContactCard>().toExtend<components['schemas']['Card']>();
   });
 });

@@ -48,6 +48,7 @@ export interface Account extends Named {
   queue: string;
   receipts: Receipts;
   media: boolean;
+  templates: boolean;
 }
 
 export interface Me {
@@ -178,6 +179,35 @@ export interface TemplateContent {
   language: string;
   params: string[];
   preview: string;
+}
+
+export type TemplateCategory = 'marketing' | 'utility' | 'authentication' | 'other';
+
+export interface TemplateButton {
+  label: string;
+  action: 'reply' | 'link' | 'call';
+  target: string | null;
+}
+
+/** A template that may be sent. */
+export interface Template {
+  id: string;
+  name: string;
+  language: string;
+  category: TemplateCategory;
+  header: string | null;
+  body: string;
+  footer: string | null;
+  buttons: TemplateButton[];
+  /** How many values it takes: those of the body, then one for each link with a place. */
+  places: number;
+  body_places: number;
+}
+
+export interface TemplateList {
+  items: Template[];
+  read_at: number | null;
+  failed: string | null;
 }
 
 export interface UnsupportedContent {

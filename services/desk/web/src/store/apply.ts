@@ -76,6 +76,7 @@ function link(draft: DeskState, message: Message): void {
 function fingerprint(content: Content): string {
   if (content.type === 'text') return `text:${content.text}`;
   if (content.type === 'media') return `media:${content.key ?? ''}:${content.caption ?? ''}`;
+  if (content.type === 'template') return `template:${content.id}:${content.params.join('\n')}`;
   return content.type;
 }
 

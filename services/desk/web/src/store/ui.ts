@@ -1,11 +1,13 @@
 import { create } from 'zustand';
 import type { Filter } from './select';
 
-export type Dialog = 'transfer' | 'conclude' | 'shortcuts' | null;
+export type Dialog = 'transfer' | 'conclude' | 'shortcuts' | 'templates' | null;
 
 /** What is open on the page and how the list is filtered: of this tab alone, kept nowhere. */
 export interface Ui {
   dialog: Dialog;
+  /** The templates were opened because free text had been refused. */
+  refused: boolean;
   nav: boolean;
   /** The contact panel where it lies over the chat. */
   drawer: boolean;
@@ -18,6 +20,7 @@ export interface Ui {
 
 export const useUi = create<Ui>(() => ({
   dialog: null,
+  refused: false,
   nav: false,
   drawer: false,
   filter: { channel: null, queue: null, search: '', order: null },
@@ -26,7 +29,12 @@ export const useUi = create<Ui>(() => ({
 }));
 
 export function show(dialog: Dialog): void {
-  useUi.setState({ dialog });
+  useUi.setState({ dialog, refused: false });
+}
+
+/** Free text was refused: here is what may be sent instead (SES-1). */
+export function offerTemplates(): void {
+  useUi.setState({ dialog: 'templates', refused: true });
 }
 
 export function refine(change: Partial<Filter>): void {

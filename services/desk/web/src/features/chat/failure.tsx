@@ -1,9 +1,12 @@
 import { Tooltip } from '@mantine/core';
-import { RotateCcw } from 'lucide-react';
+import { LayoutTemplate, RotateCcw } from 'lucide-react';
 import { useState } from 'react';
 import type { Delivery, Message } from '@/api/types';
 import { useWords } from '@/i18n';
 import { retry } from '@/store/commands';
+import { useDesk } from '@/store/desk';
+import { accountOf, conversationOf } from '@/store/select';
+import { show } from '@/store/ui';
 import classes from './chat.module.css';
 
 /** The reason in the agent's words; the provider's own on hover or focus (CH-12); and another try. */
@@ -26,6 +29,7 @@ export function FailureLine({
   return (
     <div className={classes.failure}>
       <Reason delivery={delivery} />
+      {retryable && INSTEAD.has(delivery.failure?.code ?? '') && <Instead conversation={message.conversation} />}
       {retryable && (
         <button
           type="button"
@@ -39,6 +43,24 @@ export function FailureLine({
         </button>
       )}
     </div>
+  );
+}
+
+/** Failures that another template helps against. */
+const INSTEAD = new Set(['window_closed', 'template_unavailable', 'template_unfilled']);
+
+function Instead({ conversation }: { conversation: string }) {
+  const { t } = useWords();
+  const templates = useDesk((state) => {
+    const of = conversationOf(state, conversation);
+    return (of && accountOf(state, of)?.templates) ?? false;
+  });
+  if (!templates) return null;
+  return (
+    <button type="button" className={classes.retry} onClick={() => show('templates')} data-testid="instead">
+      <LayoutTemplate size={13} aria-hidden />
+      {t('window.offer')}
+    </button>
   );
 }
 

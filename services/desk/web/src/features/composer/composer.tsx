@@ -1,11 +1,12 @@
-import { ActionIcon, CloseButton, Textarea, Tooltip } from '@mantine/core';
-import { Lock, Paperclip, SendHorizontal, Upload } from 'lucide-react';
-import { type ClipboardEvent, type KeyboardEvent, useCallback, useRef } from 'react';
+import { ActionIcon, Button, CloseButton, Textarea, Tooltip } from '@mantine/core';
+import { LayoutTemplate, Lock, Paperclip, SendHorizontal, Upload } from 'lucide-react';
+import { type ClipboardEvent, type KeyboardEvent, useCallback, useEffect, useRef } from 'react';
 import type { Conversation } from '@/api/types';
 import { useWords, type Words } from '@/i18n';
-import { useDesk } from '@/store/desk';
-import { send } from '@/store/outbox';
-import { accountOf, titleOf } from '@/store/select';
+import { deskState, useDesk } from '@/store/desk';
+import { discard, send } from '@/store/outbox';
+import { accountOf, titleOf, unsentOf } from '@/store/select';
+import { offerTemplates, show } from '@/store/ui';
 import { Keys, Sentence } from '@/ui/keys';
 import { useSecond } from '@/ui/now';
 import { summaryOf } from '../chat/quote';
@@ -30,8 +31,10 @@ export function Composer({ conversation }: { conversation: Conversation }) {
   const { text, setText, replyTo } = useDraft(id);
   const attachments = useAttachments((state) => attachmentsOf(state, id));
   const carries = useDesk((state) => accountOf(state, conversation)?.media ?? true);
+  const templates = useDesk((state) => accountOf(state, conversation)?.templates ?? false);
   const closed = useClosed(conversation);
   const add = useCallback((files: File[]) => attach(id, files), [id]);
+  useRefused(id, templates, (lost) => setText((now) => (now === '' ? lost : `${now}\n${lost}`)));
   const over = useFileDrop(carries && !closed, add);
   const obstacle = closed ? t('composer.closed') : obstacleOf(text, attachments, words);
 
@@ -82,12 +85,13 @@ export function Composer({ conversation }: { conversation: Conversation }) {
         </div>
       )}
       <Unsent conversation={id} edit={(lost) => setText(text === '' ? lost : `${text}\n${lost}`)} />
-      {closed && <ClosedNotice conversation={conversation} />}
+      {closed && <ClosedNotice conversation={conversation} templates={templates} />}
       {replyTo !== null && <ReplyStrip id={replyTo} conversation={conversation} />}
       <Tray conversation={id} attachments={attachments} />
       <div className={classes.box} data-closed={closed || undefined}>
         <Attach add={add} carries={carries} closed={closed} />
         <EmojiPicker pick={insert} disabled={closed} />
+        {templates && <Templates />}
         <Textarea
           ref={field}
           className={classes.field}
@@ -142,6 +146,43 @@ function useClosed(conversation: Conversation): boolean {
   return windowState(conversation.window, useSecond()).kind === 'closed';
 }
 
+/** Free text that the window refused becomes the draft again, and the templates are offered (SES-1). */
+function useRefused(conversation: string, templates: boolean, keep: (text: string) => void): void {
+  const refused = useDesk((state) =>
+    templates
+      ? unsentOf(state.outbox, conversation).find(
+          ({ code, content }) => code === 'window_closed' && content.type === 'text',
+        )
+      : undefined,
+  );
+  const latest = useRef(keep);
+  latest.current = keep;
+  useEffect(() => {
+    if (refused?.content.type !== 'text' || !deskState().outbox.includes(refused)) return;
+    latest.current(refused.content.text);
+    discard(refused.key);
+    offerTemplates();
+  }, [refused]);
+}
+
+function Templates() {
+  const { t } = useWords();
+  return (
+    <Tooltip label={t('composer.templates')}>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size={36}
+        aria-label={t('composer.templates')}
+        onClick={() => show('templates')}
+        data-testid="templates"
+      >
+        <LayoutTemplate size={19} aria-hidden />
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
 function obstacleOf(text: string, attachments: Attachment[], { t }: Words): string | null {
   if (attachments.some((one) => one.state === 'uploading')) return t('composer.uploading');
   if (attachments.some((one) => one.state === 'failed')) return t('composer.uploadFailed');
@@ -183,7 +224,7 @@ function Attach({ add, carries, closed }: { add: (files: File[]) => void; carrie
 }
 
 /** Why nothing can be sent now, and what helps (SES-1). */
-function ClosedNotice({ conversation }: { conversation: Conversation }) {
+function ClosedNotice({ conversation, templates }: { conversation: Conversation; templates: boolean }) {
   const { t, format } = useWords();
   const last = conversation.last_inbound_at;
   return (
@@ -195,6 +236,17 @@ function ClosedNotice({ conversation }: { conversation: Conversation }) {
           <div className={classes.faint}>{t('window.lastInbound', { time: format.dateTime(last) })}</div>
         )}
       </div>
+      {templates && (
+        <Button
+          className={classes.offer}
+          size="xs"
+          leftSection={<LayoutTemplate size={15} aria-hidden />}
+          onClick={() => show('templates')}
+          data-testid="closed-templates"
+        >
+          {t('window.offer')}
+        </Button>
+      )}
     </div>
   );
 }

@@ -7,6 +7,7 @@ import {
   Inbox,
   Keyboard,
   Languages,
+  LayoutTemplate,
   LogOut,
   OctagonPause,
   Search,
@@ -19,7 +20,7 @@ import { LANGUAGES, useWords, type Words } from '@/i18n';
 import { returnToQueue } from '@/store/commands';
 import { useDesk } from '@/store/desk';
 import { go, goParked } from '@/store/route';
-import { allConversations, supervises, titleOf, VIEWS } from '@/store/select';
+import { accountOf, allConversations, supervises, titleOf, VIEWS } from '@/store/select';
 import { show } from '@/store/ui';
 import { Avatar } from '@/ui/avatar';
 import { takeAndStay } from './desk-keys';
@@ -28,7 +29,7 @@ import { leaveDesk, setDeskLanguage } from './settings-menu';
 
 const icon = { size: 18, 'aria-hidden': true } as const;
 
-function onConversation({ t }: Words, conversation: Conversation): SpotlightActionData[] {
+function onConversation({ t }: Words, conversation: Conversation, templates: boolean): SpotlightActionData[] {
   const group = titleOf(conversation);
   if (conversation.state === 'waiting') {
     const onClick = () => void takeAndStay(conversation.id);
@@ -36,7 +37,15 @@ function onConversation({ t }: Words, conversation: Conversation): SpotlightActi
   }
   if (conversation.state === 'closed') return [];
   const back = () => void returnToQueue(conversation.id);
+  const offer: SpotlightActionData = {
+    id: 'templates',
+    group,
+    label: t('composer.templates'),
+    leftSection: <LayoutTemplate {...icon} />,
+    onClick: () => show('templates'),
+  };
   return [
+    ...(templates ? [offer] : []),
     {
       id: 'transfer',
       group,
@@ -90,6 +99,7 @@ export function Commands({ conversation }: { conversation: Conversation | null }
   const { setColorScheme } = useMantineColorScheme();
   const known = useDesk(allConversations);
   const isSupervising = useDesk(supervises);
+  const templates = useDesk((state) => (conversation && accountOf(state, conversation)?.templates) ?? false);
   const schemes = (['light', 'dark', 'auto'] as const).map((scheme) => ({
     id: `scheme-${scheme}`,
     group: t('commands.desk'),
@@ -98,7 +108,7 @@ export function Commands({ conversation }: { conversation: Conversation | null }
     onClick: () => setColorScheme(scheme),
   }));
   const actions: SpotlightActionData[] = [
-    ...(conversation ? onConversation(words, conversation) : []),
+    ...(conversation ? onConversation(words, conversation, templates) : []),
     ...VIEWS.map((view) => ({
       id: `view-${view}`,
       group: t('commands.go'),

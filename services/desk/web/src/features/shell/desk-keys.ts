@@ -1,9 +1,10 @@
 import { spotlight } from '@mantine/spotlight';
+import type { Conversation } from '@/api/types';
 import { take } from '@/store/commands';
 import { deskState } from '@/store/desk';
 import { prefer, usePreferences } from '@/store/preferences';
 import { currentRoute, go, goParked } from '@/store/route';
-import { conversationOf, isMine, supervises } from '@/store/select';
+import { accountOf, conversationOf, isMine, supervises } from '@/store/select';
 import { show, useUi } from '@/store/ui';
 import { type Shortcuts, useShortcuts } from '@/ui/shortcuts';
 import { MIDDLE } from './desk';
@@ -63,12 +64,12 @@ export function useDeskKeys(): void {
   const arrow = (by: 1 | -1) => (event: KeyboardEvent) => {
     if (inList(event.target)) step(by)(event);
   };
-  const mine = (work: () => void) => (event: KeyboardEvent) => {
+  const mine = (work: (conversation: Conversation) => void) => (event: KeyboardEvent) => {
     const conversation = opened();
     if (!conversation || conversation.state === 'closed' || conversation.state === 'waiting') return;
     if (!isMine(deskState(), conversation) && deskState().me?.user.role === 'agent') return;
     event.preventDefault();
-    work();
+    work(conversation);
   };
   const shortcuts: Shortcuts = {
     j: step(1),
@@ -97,6 +98,9 @@ export function useDeskKeys(): void {
     },
     x: mine(() => show('transfer')),
     e: mine(() => show('conclude')),
+    m: mine((conversation) => {
+      if (accountOf(deskState(), conversation)?.templates) show('templates');
+    }),
     i: () => {
       if (opened()) toggleDetails();
     },

@@ -14,6 +14,7 @@ import { ContactPanel } from '../contact/contact-panel';
 import { useParkedBoard } from '../parked/board';
 import { ParkedView } from '../parked/parked-view';
 import { ListColumn } from '../queue/list-column';
+import { TemplatePicker } from '../templates/picker';
 import { Commands } from './commands';
 import { ConnectionBanner } from './connection';
 import classes from './desk.module.css';
@@ -84,6 +85,7 @@ export function Desk() {
       </Drawer>
       {conversation && <TransferDialog conversation={conversation} />}
       {conversation && <ConcludeDialog conversation={conversation} />}
+      {conversation && <TemplatePicker conversation={conversation} />}
       <ShortcutsDialog />
       <Commands conversation={conversation} />
       <div className="hidden" aria-live="polite" data-testid="announcement">

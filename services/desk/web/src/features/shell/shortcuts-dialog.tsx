@@ -23,6 +23,7 @@ const GROUPS: { title: Key; rows: [Key, string[]][] }[] = [
       ['shortcuts.reply', ['r']],
       ['shortcuts.send', ['Enter', 'Ctrl+Enter']],
       ['shortcuts.newline', ['Shift+Enter']],
+      ['shortcuts.templates', ['m']],
       ['shortcuts.transfer', ['x']],
       ['shortcuts.conclude', ['e']],
       ['shortcuts.details', ['i']],
