@@ -163,6 +163,16 @@ impl From<Vec<Arrival>> for Heard {
     }
 }
 
+impl Heard {
+    /// Adds what one item says, or the item as a stray; `body` as [`Stray::body`].
+    pub fn add(&mut self, item: Result<Vec<Arrival>, Malformed>, body: impl FnOnce() -> Bytes) {
+        match item {
+            Ok(arrivals) => self.arrivals.extend(arrivals),
+            Err(reason) => self.strays.push(Stray { reason, body: body() }),
+        }
+    }
+}
+
 /// An item that cannot be read, beside others that can.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stray {

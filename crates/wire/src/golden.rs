@@ -68,6 +68,7 @@ fn every_kind_of_message_has_bytes_of_the_first_release() {
         holds("done.1", &samples::done()),
         holds("consent-entry.1", &samples::consent_entry()),
         holds("parked.1", &samples::parked()),
+        holds("bundle.1", &samples::bundle()),
         holds("conversation.1", &samples::conversation()),
         holds("message.1", &samples::message()),
         holds("contact.1", &samples::contact()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use channel_kit::{
-    Arrival, Arrived, Heard, Malformed, Poll, PollError, Polled, Stray, Verified, Webhook, WebhookRequest,
+    Arrival, Arrived, Heard, Malformed, Poll, PollError, Polled, Verified, Webhook, WebhookRequest,
     http::{AccountHttp, RequestBody},
 };
 use domain::{Address, ConsentChange, Content, InboundMessage, Timestamp};
@@ -60,10 +60,7 @@ impl Poll for Bot {
         }
         for update in updates {
             // Only an update without a number makes no sense. It goes astray, and the offset of the others passes it.
-            match arrivals(update) {
-                Ok(arrivals) => polled.heard.arrivals.extend(arrivals),
-                Err(reason) => polled.heard.strays.push(Stray { reason, body: update.to_string().into() }),
-            }
+            polled.heard.add(arrivals(update), || update.to_string().into());
             if let Some(id) = text(update, "/callback_query/id") {
                 // Ends the spinner on the button. Nothing hangs on it: when it fails, Telegram ends it after a while.
                 let body = RequestBody::Json(json!({"callback_query_id": id}));
