@@ -58,8 +58,12 @@ async fn main() {
             (times[times.len() / 2], times[times.len() * 9 / 10])
         });
         println!(
-            "{size:>4} messages: load p50 {:?} p90 {:?}, commit p50 {:?} p90 {:?}",
-            load.0, load.1, commit.0, commit.1
+            "{size:>4} messages: load p50 {:?} p90 {:?}, commit p50 {:?} p90 {:?}, {:.0} committed messages per second",
+            load.0,
+            load.1,
+            commit.0,
+            commit.1,
+            Duration::from_secs(size).as_secs_f64() / commit.0.as_secs_f64()
         );
     }
     store.close().await;
