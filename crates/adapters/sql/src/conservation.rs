@@ -47,9 +47,7 @@ pub(crate) async fn accepted(store: &SqlStore, streams: &[Accepted]) -> Result<(
     }
     let tail = "ON CONFLICT (slot, stream) DO UPDATE SET upto = excluded.upto, void = excluded.void, at = excluded.at
                 WHERE accepted.at <= excluded.at";
-    let writing = store.begin().await?;
-    insert_rows(writing.connection(), ACCEPTED, tail, values).await.map_err(failure)?;
-    writing.commit().await.map_err(failure)
+    store.insert(ACCEPTED, tail, values).await
 }
 
 pub(crate) fn heard_values(heard: &[Heard]) -> Vec<Value> {
@@ -104,24 +102,23 @@ pub(crate) async fn fold(store: &SqlStore, since: Timestamp) -> Result<(), Store
         if folded.len() * 2 > found.len() {
             continue;
         }
-        let writing = store.begin().await?;
-        let on = writing.connection();
-        let out = "DELETE FROM heard WHERE slot = $1 AND stream = $2 AND fate = $3 AND first >= $4 AND last <= $5";
-        for (first, last) in &folded {
-            let values = vec![
-                stream.slot.millis().into(),
-                key(&stream).into(),
-                text(fate.as_str()),
-                number(*first),
-                number(*last),
-            ];
-            on.execute_raw(statement(on, out, values)).await.map_err(failure)?;
-        }
-        let put = folded.into_iter().map(|range| Heard { stream: stream.clone(), fate, range }).collect::<Vec<_>>();
-        note_heard(on, heard_values(&put)).await.map_err(failure)?;
-        writing.commit().await.map_err(failure)?;
+        store.in_time(replace(store, &stream, fate, folded)).await?;
     }
     Ok(())
+}
+
+async fn replace(store: &SqlStore, stream: &Stream, fate: Fate, folded: Vec<Range>) -> Result<(), StoreError> {
+    let writing = store.begin().await?;
+    let on = writing.connection();
+    let out = "DELETE FROM heard WHERE slot = $1 AND stream = $2 AND fate = $3 AND first >= $4 AND last <= $5";
+    for (first, last) in &folded {
+        let values =
+            vec![stream.slot.millis().into(), key(stream).into(), text(fate.as_str()), number(*first), number(*last)];
+        on.execute_raw(statement(on, out, values)).await.map_err(failure)?;
+    }
+    let put: Vec<Heard> = folded.into_iter().map(|range| Heard { stream: stream.clone(), fate, range }).collect();
+    note_heard(on, heard_values(&put)).await.map_err(failure)?;
+    writing.commit().await.map_err(failure)
 }
 
 /// `select` with the period's slots and account.
@@ -147,13 +144,13 @@ pub(crate) async fn intake(store: &SqlStore, period: &Period) -> Result<IntakeCo
     let empty: BTreeMap<u16, Timestamp> = empty.map_or_else(|| Ok(BTreeMap::new()), |row| row.json("place"))?;
     let rows = of_period("SELECT * FROM accepted", period).into_statement(store.backend());
     let mut noted: BTreeMap<Stream, Accepted> = BTreeMap::new();
-    for row in &store.read_statement(rows).await? {
+    for row in &store.read_slowly(rows).await? {
         let stream = stream(row)?;
         let (upto, void, at) = (row.number("upto")?, row.json("void")?, row.time("at")?);
         noted.insert(stream.clone(), Accepted { stream, upto, void, at });
     }
     let rows = of_period("SELECT * FROM heard", period).into_statement(store.backend());
-    let mut heard = ranges(&store.read_statement(rows).await?)?;
+    let mut heard = ranges(&store.read_slowly(rows).await?)?;
     for stream in noted.keys() {
         heard.entry(stream.clone()).or_default();
     }
@@ -194,7 +191,7 @@ pub(crate) async fn sends(store: &SqlStore, period: &Period) -> Result<SendCount
         let named = |row: &Row| Ok((row.optional_text("name")?.unwrap_or_default(), row.number("total")?));
         rows.iter().map(named).collect()
     };
-    let states = by_name(store.read_statement(counted("m.delivery_state", "TRUE")).await?)?;
-    let failed = by_name(store.read_statement(counted(code, "m.delivery_state = 'failed'")).await?)?;
+    let states = by_name(store.read_slowly(counted("m.delivery_state", "TRUE")).await?)?;
+    let failed = by_name(store.read_slowly(counted(code, "m.delivery_state = 'failed'")).await?)?;
     Ok(SendCounts { submitted: states.iter().map(|(_, count)| count).sum(), states, failed })
 }
