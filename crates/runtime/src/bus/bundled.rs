@@ -1,8 +1,9 @@
 //! Messages that wait for the same route travel in one: the broker's cost per message falls as load grows, and a message
 //! that is alone travels as itself, at once.
 //!
-//! Each route has at most one publish on its way. Whoever publishes meanwhile waits for it, and then goes out together
-//! with all others who waited; so nothing is held back for company, and order holds. Only topics whose consumers are
+//! Each route has at most one publish on its way, and all routes together have few. Whoever publishes meanwhile waits
+//! for them, and then goes out together with all others who waited; so nothing is held back for company, and order
+//! holds. Only topics whose consumers are
 //! services of the mesh are bundled: what a channel reads may be read by a program in another language. What a bundle
 //! becomes on the other side is in `opened.rs`.
 
@@ -17,7 +18,7 @@ use ports::{
     bus::{BusError, Depth, Envelope, Subscription},
     topology::{Queue, Topic},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use wire::{Bundle, Bundled, Wire as _};
 
 use super::opened::opener;
@@ -29,6 +30,8 @@ const MOST: usize = 64;
 const MOST_BYTES: usize = 32 << 10;
 /// The most messages that go out at once on one route.
 const AT_ONCE: usize = 512;
+/// The most publishes on their way: enough to keep a broker busy, and few enough that busy routes gather company.
+const ON_THEIR_WAY: usize = 4;
 /// A subscription's prefetch counts bundles; this many messages of the caller's prefetch make one.
 const PER_BUNDLE: u16 = 8;
 
@@ -38,8 +41,10 @@ pub struct BundledBus {
     routes: Arc<Routes>,
 }
 
-#[derive(Default)]
-struct Routes(Mutex<HashMap<Topic, Route>>);
+struct Routes {
+    waiting: Mutex<HashMap<Topic, Route>>,
+    places: Semaphore,
+}
 
 /// Who waits for a route. A route that is not in the map is idle.
 type Route = VecDeque<Waiting>;
@@ -52,14 +57,15 @@ struct Waiting {
 impl BundledBus {
     /// Over an adapter.
     pub fn new(inner: Arc<dyn Bus>) -> Self {
-        Self { inner, routes: Arc::default() }
+        let routes = Routes { waiting: Mutex::default(), places: Semaphore::new(ON_THEIR_WAY) };
+        Self { inner, routes: Arc::new(routes) }
     }
 
     /// Puts the messages of one route in line. The answer comes when they are confirmed.
     fn line_up(&self, topic: Topic, envelopes: Vec<Envelope>) -> oneshot::Receiver<Result<(), BusError>> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { envelopes, answer };
-        let mut routes = self.routes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut routes = self.routes.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(route) = routes.get_mut(&topic) {
             route.push_back(waiting);
         } else {
@@ -74,7 +80,7 @@ impl BundledBus {
 impl Routes {
     /// Those who wait, as many as go at once. The route is idle when there is nobody.
     fn take(&self, topic: &Topic) -> Vec<Waiting> {
-        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut routes = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(route) = routes.get_mut(topic) else { return Vec::new() };
         let mut taken = Vec::new();
         let mut count = 0;
@@ -94,6 +100,8 @@ impl Routes {
 /// Publishes what waits for a route until nothing does.
 async fn carry(bus: Arc<dyn Bus>, routes: Arc<Routes>, topic: Topic) {
     loop {
+        // Never closed. Taken before those who wait are: they gather until it is there.
+        let _place = routes.places.acquire().await;
         let waiting = routes.take(&topic);
         if waiting.is_empty() {
             return;
