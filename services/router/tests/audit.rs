@@ -134,7 +134,7 @@ async fn x_1_duplicates_and_what_is_parked_are_accounted_for() {
     world.env.directory.save_account(&world.account("late", stranger.thread.account)).await.unwrap();
     let parked = world.env.parking.list(None, 10).await.unwrap();
     let ids: Vec<_> =
-        parked.iter().filter(|one| one.code == domain::error::codes::NOT_FOUND).map(|one| one.id).collect();
+        parked.iter().filter(|one| one.code == domain::error::codes::ACCOUNT_UNKNOWN).map(|one| one.id).collect();
     world.env.parking.request(&ids, &Asked::of(Ruling::Redrive), world.now()).await.unwrap();
     world
         .until("the stranger is carried out", async || {
