@@ -179,7 +179,10 @@ impl Delivery {
             self.parts.push(PartDelivery { state: DeliveryState::Queued, provider_ids: Vec::new() });
         }
         if let Some(part) = self.parts.get_mut(usize::from(index)) {
-            part.state = part.state.advance(state);
+            // It was refused by ourselves or on the way, and another attempt at it went through all the same: the
+            // provider's word is the later truth. What the provider itself failed has its id, and stays failed.
+            let went_after_all = part.state == DeliveryState::Failed && part.provider_ids.is_empty() && !ids.is_empty();
+            part.state = if went_after_all { state } else { part.state.advance(state) };
             for id in ids {
                 if !part.provider_ids.contains(id) {
                     part.provider_ids.push(id.clone());
@@ -248,6 +251,18 @@ mod tests {
         assert_eq!(Failed.advance(Sent), Failed, "a late sent does not undo a failure");
         assert_eq!(Failed.advance(Delivered), Delivered, "it arrived after all");
         assert_eq!(Parked.advance(Accepted), Accepted, "an in-doubt send that a receipt proves");
+    }
+
+    #[test]
+    fn an_acceptance_is_believed_over_our_own_refusal_and_not_over_the_providers() {
+        let at = Timestamp::from_secs(1);
+        let mut delivery = Delivery::queued(at);
+        delivery.note(0, 1, Failed, &[], Some(Failure::of(crate::error::codes::OPTED_OUT)), at);
+        assert!(delivery.note(0, 1, Accepted, &["a".into()], None, at));
+        assert_eq!((delivery.state, delivery.failure.clone()), (Accepted, None));
+        delivery.note(0, 1, Failed, &[], None, at);
+        assert!(!delivery.note(0, 1, Accepted, &["a".into()], None, at), "told twice");
+        assert_eq!(delivery.state, Failed);
     }
 
     #[test]

@@ -11,6 +11,10 @@ pub(crate) fn decide(state: &State, refusal: &GateRefusal, now: Timestamp) -> De
     // The gate speaks of the whole message: what was not yet accepted will not go.
     let open = delivery.parts.iter().position(|part| part.state == DeliveryState::Queued);
     let part = u16::try_from(open.unwrap_or(delivery.parts.len())).unwrap_or(u16::MAX);
+    if part >= delivery.planned.max(1) {
+        // It was let pass before, and the request was decided again: nothing is left to refuse.
+        return Decision::unchanged("stale");
+    }
     let failure = Some(refusal.failure.clone());
     if !delivery.note(part, delivery.planned, DeliveryState::Failed, &[], failure, now) {
         return Decision::unchanged("stale");
@@ -39,5 +43,17 @@ mod tests {
         let delivery = world.delivery(message);
         assert_eq!(delivery.state, DeliveryState::Failed);
         assert_eq!(delivery.failure.map(|failure| failure.code), Some(codes::WINDOW_CLOSED));
+    }
+
+    #[test]
+    fn a_refusal_of_what_was_already_accepted_changes_nothing() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.accepted("ana", message, 0, 1, &["gs-1"]);
+        let before = world.delivery(message);
+        let refusal = GateRefusal { message, failure: Failure::of(codes::OPTED_OUT) };
+        let inbound = world.event("ana", InboundBody::Refused(refusal));
+        assert_eq!(world.inbound(inbound).why, "stale");
+        assert_eq!(world.delivery(message), before);
     }
 }
