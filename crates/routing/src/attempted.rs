@@ -28,7 +28,7 @@ pub(crate) fn decide(state: &State, inbound: &Inbound, attempted: &Attempted, no
         Outcome::InDoubt { failure } => {
             decision.why = "in_doubt";
             let failure = coded(failure, codes::IN_DOUBT);
-            if note(&mut message, attempted, DeliveryState::Parked, &[], Some(failure.clone()), now) {
+            if park(&mut message, attempted, &failure, now) {
                 ask(&mut decision, state, attempted.part, &message, &failure, now);
             }
         }
@@ -52,6 +52,18 @@ fn note(
 ) -> bool {
     let Some(delivery) = &mut message.delivery else { return false };
     delivery.note(attempted.part, attempted.planned, state, ids, failure, now)
+}
+
+/// Parks the part and those after it, which the channel does not try: they wait for the same decision, also when it
+/// turns out that the part itself went out. False when nothing is left to decide.
+fn park(message: &mut Message, attempted: &Attempted, failure: &Failure, now: Timestamp) -> bool {
+    let Some(delivery) = &mut message.delivery else { return false };
+    let end = attempted.planned.max(attempted.part.saturating_add(1));
+    let mut parked = false;
+    for part in attempted.part..end {
+        parked |= delivery.note(part, end, DeliveryState::Parked, &[], Some(failure.clone()), now);
+    }
+    parked
 }
 
 /// The failure that the agent reads. Outcomes that mean one thing have one code, whatever the provider called it.
@@ -145,6 +157,27 @@ mod tests {
         // A receipt proves that it went out after all.
         world.accepted("ana", message, 0, 1, &["gs-1"]);
         assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
+    }
+
+    #[test]
+    fn x_2_the_parts_after_a_doubtful_one_wait_for_the_same_decision() {
+        // The replica that was thought dead had sent it, whichever is heard first; the second part was never tried.
+        for late in [false, true] {
+            let mut world = World::serving("ana");
+            let message = world.send(0, "ana", "bom dia");
+            let doubt = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };
+            if !late {
+                world.accepted("ana", message, 0, 2, &["gs-1"]);
+            }
+            let decision = world.attempted("ana", message, 0, 2, doubt);
+            assert!(matches!(&decision.effects[..], [Effect::ParkSend { .. }]));
+            if late {
+                world.accepted("ana", message, 0, 2, &["gs-1"]);
+            }
+            assert_eq!(world.delivery(message).state, DeliveryState::Parked);
+            world.accepted("ana", message, 1, 2, &["gs-2"]);
+            assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
+        }
     }
 
     #[test]
