@@ -143,11 +143,13 @@ pub(crate) async fn run(kit: Arc<Kit>, drain: Drain) -> Result<(), String> {
             () = drain.begun() => break,
         }
     }
-    drop(incoming);
+    // What is in flight ends before the subscriptions do: a broker that sees them end gives it to the next replica,
+    // which would find it begun and in doubt.
     let in_flight = async { while runners.join_next().await.is_some() {} };
     if tokio::time::timeout(shared.kit.config.drain, in_flight).await.is_err() {
         tracing::warn!("sends are still in flight at the end of the drain; nobody knows what becomes of them");
     }
+    drop(incoming);
     if drain.has_begun() { Ok(()) } else { Err("the broker ended the subscriptions".to_owned()) }
 }
 
