@@ -34,8 +34,18 @@ pub(crate) async fn run(shell: Arc<Shell>, share: Vec<Partition>, drain: Drain) 
         if batch.is_empty() {
             return if drain.has_begun() { Ok(()) } else { Err("the subscription ended".to_owned()) };
         }
-        handle(&shell, batch, &drain).await;
+        if handle(&shell, batch, &drain).await == Progress::GivenBack {
+            return Ok(());
+        }
     }
+}
+
+/// Whether the next batch may be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Settled,
+    /// The drain came first, and the batch went back to its queues: what comes after it must not be carried out here.
+    GivenBack,
 }
 
 pub(crate) async fn subscribe(shell: &Shell, queues: Vec<Queue>, prefetch: u16) -> Result<Subscription, String> {
@@ -52,16 +62,18 @@ struct Arrived {
     item: Item,
 }
 
-async fn handle(shell: &Shell, batch: Vec<Delivery>, drain: &Drain) {
+async fn handle(shell: &Shell, batch: Vec<Delivery>, drain: &Drain) -> Progress {
     let started = Instant::now();
     let arrived: Vec<Arrived> = batch.into_iter().filter_map(|delivery| read(shell, delivery)).collect();
-    let Some(queue) = arrived.first().map(|one| queue_of(shell, &one.item)) else { return };
+    let Some(queue) = arrived.first().map(|one| queue_of(shell, &one.item)) else {
+        return Progress::Settled;
+    };
     let count = arrived.len();
     let span = match &arrived[..] {
         [one] => one.item.span.clone(),
         many => trace::process_batch(many.iter().map(|one| &one.delivery.envelope), &queue),
     };
-    carry_out(shell, arrived, drain).instrument(span).await;
+    let progress = carry_out(shell, arrived, drain).instrument(span).await;
     let destination = trace::consumed(&queue.topic(), &queue);
     let labels = [(label::OPERATION, "process"), (label::DESTINATION, destination.as_str())];
     let metrics = &shell.env.metrics;
@@ -69,6 +81,7 @@ async fn handle(shell: &Shell, batch: Vec<Delivery>, drain: &Drain) {
     metrics.observe(metric::ROUTER_BATCH, &[], count as f64);
     metrics.count(metric::MESSAGING_CONSUMED, &labels[1..], u64::try_from(count).unwrap_or(u64::MAX));
     metrics.took(metric::MESSAGING_PROCESS, &labels, started.elapsed());
+    progress
 }
 
 fn queue_of(shell: &Shell, item: &Item) -> Queue {
@@ -99,11 +112,11 @@ fn read(shell: &Shell, delivery: Delivery) -> Option<Arrived> {
 
 /// Commits the batch. While the store is away it is held, and so its order; when the store refuses it, its events are
 /// tried one by one, and the one that is refused alone is parked alone. What is left when the drain begins goes back.
-async fn carry_out(shell: &Shell, arrived: Vec<Arrived>, drain: &Drain) {
+async fn carry_out(shell: &Shell, arrived: Vec<Arrived>, drain: &Drain) -> Progress {
     let (deliveries, items): (Vec<_>, Vec<_>) = arrived.into_iter().map(|one| (one.delivery, one.item)).unzip();
     match persist(shell, &items, drain, 1).await {
         Ending::Carried(carried) => settle(deliveries, carried),
-        Ending::Drained => {}
+        Ending::Drained => return Progress::GivenBack,
         Ending::Refused(reason) => {
             tracing::error!(reason, count = items.len(), "the store refuses a batch; its events are tried one by one");
             for (delivery, item) in deliveries.into_iter().zip(items) {
@@ -114,12 +127,12 @@ async fn carry_out(shell: &Shell, arrived: Vec<Arrived>, drain: &Drain) {
                         tracing::error!(id = delivery.envelope.id, reason, "the store refuses an event; parked");
                         delivery.park(codes::STORE_REFUSED.as_str(), reason);
                     }
-                    // In order: what comes after must not be carried out before it.
-                    Ending::Drained => return,
+                    Ending::Drained => return Progress::GivenBack,
                 }
             }
         }
     }
+    Progress::Settled
 }
 
 enum Ending {

@@ -63,22 +63,27 @@ pub(crate) async fn run(
         let started = Instant::now();
         let labels = [(label::OPERATION, "process"), (label::DESTINATION, destination.as_str())];
         env.metrics.count(metric::MESSAGING_CONSUMED, &labels[1..], u64::try_from(batch.len()).unwrap_or(u64::MAX));
-        until_done(batch, drain, handle).await;
+        let done = until_done(batch, drain, handle).await;
         env.metrics.took(metric::MESSAGING_PROCESS, &labels, started.elapsed());
+        if !done {
+            return Ok(());
+        }
     }
 }
 
-/// What is still held when the drain begins is dropped, and so goes back to its queue.
-async fn until_done(mut batch: Vec<Delivery>, drain: &Drain, handle: &dyn Handle) {
+/// What is still held when the drain begins is dropped, and so goes back to its queue. False then: what comes after it
+/// must not be carried out here.
+async fn until_done(mut batch: Vec<Delivery>, drain: &Drain, handle: &dyn Handle) -> bool {
     let mut pause = Duration::from_millis(100);
     while let Err(held) = handle.handle(batch).await {
         tracing::warn!(cause = held.cause, waiting = held.batch.len(), "a batch waits for a dependency");
         batch = held.batch;
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(2)),
-            () = drain.begun() => return,
+            () = drain.begun() => return false,
         }
     }
+    true
 }
 
 /// Reads the bodies; what cannot be read is parked alone.
