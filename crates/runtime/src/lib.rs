@@ -6,6 +6,7 @@
 //!
 //! Read [`service`] first (what a service is), then [`serve`] (how it runs), then [`http`] (the one door out).
 
+pub mod blocking;
 pub mod bus;
 pub mod clock;
 pub mod config;

@@ -112,7 +112,7 @@ impl Spool {
         while !drain.has_begun() {
             if swept.elapsed() >= SWEEP {
                 let this = self.clone();
-                let _ = tokio::task::spawn_blocking(move || this.sweep()).await;
+                let _ = runtime::blocking::run(move || this.sweep()).await;
                 swept = tokio::time::Instant::now();
             }
             if self.pending() == 0 {

@@ -196,7 +196,7 @@ impl Slot {
     /// See [`super::Spool::check`].
     pub(super) async fn check(&self) -> Result<(), SpoolError> {
         let this = self.clone();
-        let checked = tokio::task::spawn_blocking(move || this.check_now()).await;
+        let checked = runtime::blocking::run(move || this.check_now()).await;
         checked.unwrap_or_else(|error| Err(SpoolError::Unwritable(error.to_string())))
     }
 
@@ -246,7 +246,7 @@ impl Slot {
     async fn flush(&self) {
         let _turn = self.0.writer.lock().await;
         let this = self.clone();
-        let _ = tokio::task::spawn_blocking(move || this.write()).await;
+        let _ = runtime::blocking::run(move || this.write()).await;
     }
 
     fn write(&self) {
@@ -297,7 +297,7 @@ impl Slot {
             (first.number, state.confirmed, first.bytes, state.refusals)
         };
         let folder = self.folder();
-        let read = tokio::task::spawn_blocking(move || segment::read(&folder, number, from, until, BATCH)).await;
+        let read = runtime::blocking::run(move || segment::read(&folder, number, from, until, BATCH)).await;
         let read = read.map_err(|error| Blocked::Disk(error.to_string()))?;
         let read = read.map_err(|error| Blocked::Disk(error.to_string()))?;
         let count = read.envelopes.len() as u64;
@@ -345,7 +345,7 @@ impl Slot {
         };
         if let Some(done) = done {
             let folder = self.folder();
-            let removed = tokio::task::spawn_blocking(move || segment::finish(&folder, &done)).await;
+            let removed = runtime::blocking::run(move || segment::finish(&folder, &done)).await;
             if let Ok(Err(error)) = removed {
                 tracing::error!(segment = number, %error, "a published spool segment cannot be removed; it is published again");
             }
