@@ -3,8 +3,10 @@ PORT ?= 8080
 DATA ?= ./data
 PROFILE ?= quick
 CHAOS_SECONDS ?= 1200
+SEEDS ?= 1000
+FROM ?= 0
 
-.PHONY: run mesh test chaos web fmt lint bench help
+.PHONY: run mesh test sim chaos web fmt lint bench help
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -30,6 +32,11 @@ chaos: ## Harm that mesh under load for CHAOS_SECONDS, and judge what came throu
 test: ## Everything: units, conformance on embedded and real servers, scenarios, browsers
 	@scripts/install.sh all
 	@scripts/test.sh
+
+sim: ## Simulate SEEDS worlds from FROM on (SEED=n ONLY=a,b: one, with its trace; MUTATION=name: with a bug put in)
+	@RUSTFLAGS='--cfg tokio_unstable' cargo run --quiet --release --target-dir target/sim -p afluente-sim -- \
+		$(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(SEEDS) --from $(FROM)) \
+		$(if $(MUTATION),--mutation $(MUTATION))
 
 web: ## The desk's page only
 	@scripts/web.sh build

@@ -55,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("architecture", &[]),
     ("chaos", &[]),
     ("load", &["domain", "ports", "adapter-embedded", "adapter-rabbitmq"]),
+    ("sim", &["domain", "ports", "wire", "runtime", "routing", "channel-kit", "router", "session"]),
 ];
 
 /// Edges that exist only behind a feature which no service turns on.

@@ -1,0 +1,123 @@
+//! Stores with a bug.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{
+    ConsentEntry, Contact, ContactId, Conversation, DeliveryState, DeskEvent, MessageId, OrganizationId, Outcome,
+    Partition, QueueId, Seat, Thread, Timestamp,
+};
+use ports::{
+    Begun, Consents, Journal, Ledger, StoreError,
+    conservation::Accepted,
+    journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Said, Snapshot},
+};
+
+/// Nothing was ever sent.
+pub(super) struct ForgetfulLedger(pub(super) Arc<dyn Ledger>);
+
+#[async_trait]
+impl Ledger for ForgetfulLedger {
+    async fn begin(&self, message: MessageId, part: u16, at: Timestamp) -> Result<Begun, StoreError> {
+        self.0.begin(message, part, at).await.map(|_| Begun::Fresh)
+    }
+
+    async fn finish(&self, message: MessageId, part: u16, outcome: &Outcome) -> Result<(), StoreError> {
+        self.0.finish(message, part, outcome).await
+    }
+
+    async fn reopen(&self, message: MessageId) -> Result<(), StoreError> {
+        self.0.reopen(message).await
+    }
+}
+
+/// Everybody agreed, as far as they ever did.
+pub(super) struct AgreeingConsents(pub(super) Arc<dyn Consents>);
+
+#[async_trait]
+impl Consents for AgreeingConsents {
+    async fn append(&self, entries: &[ConsentEntry]) -> Result<(), StoreError> {
+        self.0.append(entries).await
+    }
+
+    async fn last(&self, threads: &[Thread]) -> Result<Vec<Option<ConsentEntry>>, StoreError> {
+        let mut last = Vec::new();
+        for thread in threads {
+            last.push(self.0.history(thread).await?.into_iter().rfind(|entry| entry.change.granted));
+        }
+        Ok(last)
+    }
+
+    async fn history(&self, thread: &Thread) -> Result<Vec<ConsentEntry>, StoreError> {
+        self.0.history(thread).await
+    }
+}
+
+/// Does not say how far a message had come.
+pub(super) struct OverwritingJournal(pub(super) Arc<dyn Journal>);
+
+#[async_trait]
+impl Journal for OverwritingJournal {
+    async fn load(&self, lookup: &Lookup) -> Result<Snapshot, StoreError> {
+        let mut found = self.0.load(lookup).await?;
+        for delivery in found.messages.values_mut().filter_map(|message| message.delivery.as_mut()) {
+            delivery.parts.iter_mut().for_each(|part| part.state = DeliveryState::Queued);
+        }
+        Ok(found)
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Vec<DeskEvent>, CommitError> {
+        self.0.commit(commit).await
+    }
+
+    async fn outbox(&self, partitions: &[Partition], limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        self.0.outbox(partitions, limit).await
+    }
+
+    async fn relayed(&self, sequences: &[i64]) -> Result<(), StoreError> {
+        self.0.relayed(sequences).await
+    }
+
+    async fn due(&self, partitions: &[Partition], now: Timestamp, limit: u32) -> Result<Vec<DueTimer>, StoreError> {
+        self.0.due(partitions, now, limit).await
+    }
+
+    async fn lease(
+        &self,
+        wanted: &[Partition],
+        owner: &str,
+        now: Timestamp,
+        ttl_millis: u32,
+    ) -> Result<Vec<Partition>, StoreError> {
+        self.0.lease(wanted, owner, now, ttl_millis).await
+    }
+
+    async fn waiting(
+        &self,
+        organization: OrganizationId,
+        queues: &[QueueId],
+        limit: u32,
+    ) -> Result<(Vec<Conversation>, Vec<Seat>), StoreError> {
+        self.0.waiting(organization, queues, limit).await
+    }
+
+    async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError> {
+        self.0.contact(organization, id).await
+    }
+
+    async fn accepted(&self, streams: &[Accepted]) -> Result<(), StoreError> {
+        self.0.accepted(streams).await
+    }
+
+    async fn fold_heard(&self, since: Timestamp) -> Result<(), StoreError> {
+        self.0.fold_heard(since).await
+    }
+
+    async fn said(&self, since: &[(Thread, Timestamp)]) -> Result<Vec<Said>, StoreError> {
+        self.0.said(since).await
+    }
+
+    async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        self.0.sweep(events_before, now).await
+    }
+}
