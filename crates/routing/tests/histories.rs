@@ -9,7 +9,7 @@ use domain::{
     Failure, Inbound, InboundBody, InboundMessage, MessageId, OrganizationId, Outcome, Presence, Profile, Queue,
     QueueId, Receipt, Role, Target, Thread, Timestamp, UserId,
     error::codes,
-    invariants::{only_forward, owned_once, within_capacity},
+    invariants::{owned_once, parts_forward, within_capacity},
 };
 use proptest::prelude::*;
 
@@ -246,8 +246,7 @@ impl History {
         for (id, message) in &self.state.messages {
             let was = before.messages.get(id).and_then(|message| message.delivery.as_ref());
             if let (Some(was), Some(is), false) = (was, &message.delivery, retried) {
-                // A message of one part: its state is the part's.
-                prop_assert!(only_forward(was.state, is.state), "{:?} -> {:?}", was.state, is.state);
+                prop_assert!(parts_forward(was, is), "{was:?} -> {is:?}");
             }
         }
         for conversation in self.state.conversations.values() {
