@@ -89,7 +89,7 @@ measure() { # name
   done
   figure "$1 resident after, KiB" "$(rss "$dev")"
   put_load --messages "$CONVERSATIONS" --connections 256 --customers "$CONVERSATIONS" --first 60000000 > /dev/null
-  flat_out "$1 flat out among $CONVERSATIONS conversations" 60000000 --customers "$CONVERSATIONS"
+  flat_out "$1 flat out among $CONVERSATIONS conversations" 60000000 --customers "$CONVERSATIONS" --turn 1
   figure "$1 resident with them, KiB" "$(rss "$dev")"
 }
 

@@ -49,6 +49,9 @@ pub(crate) struct Mesh {
     /// Start of the customers' numbers, to tell runs apart.
     #[arg(long, default_value_t = 10_000_000)]
     first: u64,
+    /// Which run with the same customers this is: their messages have other ids in each.
+    #[arg(long, default_value_t = 0)]
+    turn: u32,
 }
 
 pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
@@ -183,7 +186,7 @@ fn webhook(plan: &Mesh, number: u32, start: Instant) -> String {
     json!({
         "app": "LojaDemo", "timestamp": 1_718_003_620_228_u64, "version": 2, "type": "message",
         "payload": {
-            "id": format!("wamid.bench.{}.{number}", plan.first), "source": customer, "type": "text",
+            "id": format!("wamid.bench.{}.{}.{number}", plan.first, plan.turn), "source": customer, "type": "text",
             "payload": {"text": format!("bench {micros}")},
             "sender": {"phone": customer, "name": "Bench", "country_code": "55", "dial_code": ""}
         }
