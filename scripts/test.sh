@@ -34,7 +34,8 @@ cargo test --workspace --no-fail-fast
 
 echo "== chaos, the short form"
 cargo build --quiet -p afluente -p afluente-chaos
-target/debug/afluente-chaos run --seconds 60
+# The same schedule each time, so that a failure is the change's; `make chaos` draws new ones.
+target/debug/afluente-chaos run --seconds 60 --seed 9638679801467453951
 
 echo "== browsers"
 scripts/browser.sh
