@@ -7,8 +7,8 @@
 //! once. TLS passes through as it is. Remove this with the first sqlx that sets the option.
 
 use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -52,8 +52,9 @@ impl Relay {
         let server = (options.get_host().trim_matches(['[', ']']).to_owned(), options.get_port());
         // Said here in the system's words: behind the relay it would read as a connection that broke off.
         drop(reach(&server).await?);
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let socket = format!("\0afluente-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        // By chance, not by process id: containers that share a network share these names, and each may be process 1.
+        let [one, two] = [(), ()].map(|()| RandomState::new().build_hasher().finish());
+        let socket = format!("\0afluente-{one:016x}{two:016x}");
         // PostgreSQL's name for a socket in a folder.
         let listener = UnixListener::bind(format!("{socket}/.s.PGSQL.{}", server.1))?;
         let task = tokio::spawn(accept(listener, server));
