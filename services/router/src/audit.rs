@@ -48,14 +48,18 @@ async fn look(shell: &Shell, watch: &mut Watch, every: Duration) -> Result<Optio
     let env = &shell.env;
     let now = env.clock.now();
     if !env.leases.claim(LEASE, &env.replica, now, every * 3).await? {
-        watch.seen.clear();
+        *watch = Watch::default();
         return Ok(None);
     }
+    // What is delivered and not settled is waited for below; a broker that is away shows nothing.
+    let is_empty = async |queue| env.bus.depth(&queue).await.is_ok_and(|depth| depth.ready == 0);
     for partition in (0..env.partitions).map(Partition) {
-        // What is delivered and not settled is waited for below; a broker that is away shows nothing.
-        if env.bus.depth(&Queue::RouterInbound(partition)).await.is_ok_and(|depth| depth.ready == 0) {
+        if is_empty(Queue::RouterInbound(partition)).await {
             watch.empty(partition, now);
         }
+    }
+    if is_empty(Queue::RouterParked).await {
+        watch.parked_empty(now);
     }
     let old = watch.old_enough(now);
     if !old.is_empty() {
@@ -96,11 +100,13 @@ fn say(shell: &Shell, intake: &IntakeCounts, sends: u64) {
     metrics.gauge(metric::AUDIT_SENDS, &[], sends as f64);
 }
 
-/// When the queues were seen empty. A sight counts once it is [`GRACE`] old: what was in a worker's hand then has been
-/// committed, or is in the queue again.
+/// When the queues were seen empty. A sight of a partition's queue counts once the parked queue was seen empty [`GRACE`]
+/// later, and that is [`GRACE`] ago: by the first, what was in a worker's hand has been committed, is in the queue again,
+/// or is among the parked; by the second, so has what was being kept as parked.
 #[derive(Default)]
 struct Watch {
     seen: BTreeMap<u16, VecDeque<Timestamp>>,
+    parked: VecDeque<Timestamp>,
 }
 
 impl Watch {
@@ -108,19 +114,24 @@ impl Watch {
         self.seen.entry(partition.0).or_default().push_back(now);
     }
 
-    /// The last sight of each queue that is old enough; older ones are forgotten.
-    fn old_enough(&mut self, now: Timestamp) -> BTreeMap<u16, Timestamp> {
-        let mut last = BTreeMap::new();
-        for (partition, seen) in &mut self.seen {
-            while seen.get(1).is_some_and(|next| *next + GRACE <= now) {
-                seen.pop_front();
-            }
-            if let Some(at) = seen.front().filter(|at| **at + GRACE <= now) {
-                last.insert(*partition, *at);
-            }
-        }
-        last
+    fn parked_empty(&mut self, now: Timestamp) {
+        self.parked.push_back(now);
     }
+
+    /// The last sight of each queue that counts; older ones are forgotten.
+    fn old_enough(&mut self, now: Timestamp) -> BTreeMap<u16, Timestamp> {
+        let Some(kept) = last_before(&mut self.parked, now) else { return BTreeMap::new() };
+        let last = |(partition, seen): (&u16, &mut VecDeque<Timestamp>)| Some((*partition, last_before(seen, kept)?));
+        self.seen.iter_mut().filter_map(last).collect()
+    }
+}
+
+/// The last sight that is [`GRACE`] older than `at`; those before it are forgotten.
+fn last_before(seen: &mut VecDeque<Timestamp>, at: Timestamp) -> Option<Timestamp> {
+    while seen.get(1).is_some_and(|next| *next + GRACE <= at) {
+        seen.pop_front();
+    }
+    seen.front().copied().filter(|first| *first + GRACE <= at)
 }
 
 #[cfg(test)]
@@ -131,12 +142,29 @@ mod tests {
     fn x_1_a_sight_of_an_empty_queue_counts_once_it_is_old_enough() {
         let at = Timestamp::from_secs;
         let mut watch = Watch::default();
+        let mut both = |secs| {
+            watch.empty(Partition(1), at(secs));
+            watch.parked_empty(at(secs));
+            watch.old_enough(at(secs))
+        };
+        assert_eq!(both(0), BTreeMap::new());
+        assert_eq!(both(30), BTreeMap::new());
+        assert_eq!(both(61), BTreeMap::new(), "the parked queue was not seen a minute later yet");
+        assert_eq!(both(120), BTreeMap::new());
+        assert_eq!(both(121), BTreeMap::from([(1, at(0))]));
+        assert_eq!(both(400), BTreeMap::from([(1, at(61))]));
+    }
+
+    #[test]
+    fn x_1_nothing_counts_while_parked_messages_wait_to_be_kept() {
+        let at = Timestamp::from_secs;
+        let mut watch = Watch::default();
+        watch.parked_empty(at(50));
         watch.empty(Partition(1), at(0));
-        watch.empty(Partition(1), at(30));
-        assert_eq!(watch.old_enough(at(59)), BTreeMap::new());
-        assert_eq!(watch.old_enough(at(61)), BTreeMap::from([(1, at(0))]));
-        watch.empty(Partition(1), at(100));
-        assert_eq!(watch.old_enough(at(120)), BTreeMap::from([(1, at(30))]));
-        assert_eq!(watch.old_enough(at(400)), BTreeMap::from([(1, at(100))]));
+        watch.empty(Partition(2), at(100));
+        assert_eq!(watch.old_enough(at(900)), BTreeMap::new());
+        watch.parked_empty(at(1_000));
+        assert_eq!(watch.old_enough(at(1_059)), BTreeMap::new());
+        assert_eq!(watch.old_enough(at(1_060)), BTreeMap::from([(1, at(0)), (2, at(100))]));
     }
 }

@@ -34,7 +34,7 @@ pub async fn insert_rows<C: ConnectionTrait>(
     values: Vec<Value>,
 ) -> Result<u64, DbErr> {
     let mut written = 0;
-    for statement in inserts(connection.get_database_backend(), table, tail, values) {
+    for statement in inserts(connection.get_database_backend(), table, tail, values)? {
         written += connection.execute_raw(statement).await?.rows_affected();
     }
     Ok(written)
@@ -48,7 +48,7 @@ pub(crate) async fn insert_returning<C: ConnectionTrait>(
     values: Vec<Value>,
 ) -> Result<Vec<Row>, DbErr> {
     let mut returned = Vec::new();
-    for statement in inserts(connection.get_database_backend(), table, tail, values) {
+    for statement in inserts(connection.get_database_backend(), table, tail, values)? {
         returned.extend(connection.query_all_raw(statement).await?.into_iter().map(Row));
     }
     Ok(returned)
@@ -57,7 +57,12 @@ pub(crate) async fn insert_returning<C: ConnectionTrait>(
 /// The statements that insert these rows. PostgreSQL reads them all from one JSON value, by the table's own types: with
 /// a placeholder for each value it spends more on the placeholders than on the rows. SQLite gets placeholders, in as few
 /// statements as the rows' number has powers of two.
-fn inserts(backend: DatabaseBackend, table: Table, tail: &str, mut values: Vec<Value>) -> Vec<Statement> {
+fn inserts(
+    backend: DatabaseBackend,
+    table: Table,
+    tail: &str,
+    mut values: Vec<Value>,
+) -> Result<Vec<Statement>, DbErr> {
     let width = table.columns.len().max(1);
     let mut statements = Vec::new();
     if backend == DatabaseBackend::Postgres {
@@ -70,10 +75,10 @@ fn inserts(backend: DatabaseBackend, table: Table, tail: &str, mut values: Vec<V
             statements.push(Statement::from_sql_and_values(
                 backend,
                 text,
-                [crate::recordset::written(table, &values).into()],
+                [crate::recordset::written(table, &values)?.into()],
             ));
         }
-        return statements;
+        return Ok(statements);
     }
     while !values.is_empty() {
         let rows = largest_chunk(values.len() / width);
@@ -81,7 +86,7 @@ fn inserts(backend: DatabaseBackend, table: Table, tail: &str, mut values: Vec<V
         statements.push(Statement::from_sql_and_values(backend, insert_text(table, rows, tail), values));
         values = rest;
     }
-    statements
+    Ok(statements)
 }
 
 /// The largest power of two that is not more than `count` nor [`LARGEST`].
@@ -231,11 +236,27 @@ pub(crate) fn number(value: u64) -> Value {
     i64::try_from(value).unwrap_or(i64::MAX).into()
 }
 
-/// JSON.
+/// JSON, without NUL as [`text`] is: PostgreSQL keeps `\u0000`, and then refuses to look into the value.
 pub(crate) fn json(value: &impl Serialize) -> Result<Value, StoreError> {
-    serde_json::to_string(value)
-        .map(Value::from)
-        .map_err(|error| StoreError::Refused(format!("a value cannot be written as JSON: {error}")))
+    let unwritable = |error| StoreError::Refused(format!("a value cannot be written as JSON: {error}"));
+    let written = serde_json::to_string(value).map_err(unwritable)?;
+    if !written.contains("\\u0000") {
+        return Ok(written.into());
+    }
+    let cleaned = without_nul(serde_json::from_str(&written).map_err(unwritable)?);
+    Ok(cleaned.to_string().into())
+}
+
+fn without_nul(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Json::String(text) => Json::String(clean(text)),
+        Json::Array(items) => Json::Array(items.into_iter().map(without_nul).collect()),
+        Json::Object(fields) => {
+            Json::Object(fields.into_iter().map(|(name, value)| (clean(name), without_nul(value))).collect())
+        }
+        other => other,
+    }
 }
 
 /// The serde name of an enum without fields (`waiting`, `pt-BR`...).
@@ -388,6 +409,14 @@ mod tests {
         assert_eq!(sizes(1), [1]);
         assert_eq!(sizes(7), [4, 2, 1]);
         assert_eq!(sizes(300), [256, 32, 8, 4]);
+    }
+
+    #[test]
+    fn json_is_kept_without_nul_and_words_that_look_like_one_stay() {
+        let plain = ["a", "b\\u0000"];
+        assert_eq!(json(&plain), Ok(r#"["a","b\\u0000"]"#.into()));
+        let hostile = serde_json::json!({ "reason": "b\0d", "more": ["\\u0000", "\0"] });
+        assert_eq!(json(&hostile), Ok("{\"more\":[\"\\\\u0000\",\"\u{fffd}\"],\"reason\":\"b\u{fffd}d\"}".into()));
     }
 
     #[test]

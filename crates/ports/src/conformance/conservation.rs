@@ -62,7 +62,7 @@ pub async fn what_was_accepted_is_set_beside_what_was_heard((journal, views): (A
     assert_eq!(views.intake(&Period { account: Some(other.account), ..Period::default() }).await.unwrap().accepted, 7);
 }
 
-/// States add up to what was submitted; what failed says why.
+/// States add up to what was submitted; what failed says why, whatever a provider's words are made of.
 pub async fn what_was_submitted_is_counted_by_what_became_of_it((journal, views): (Arc<dyn Journal>, Arc<dyn Views>)) {
     let world = World::new();
     let mut opening = world.opening(1);
@@ -72,7 +72,9 @@ pub async fn what_was_submitted_is_counted_by_what_became_of_it((journal, views)
         let mut message = world.outbound(&world.conversation(1), sequence, sequence);
         let delivery = message.delivery.as_mut().unwrap();
         delivery.state = state;
-        delivery.failure = (state == DeliveryState::Failed).then(|| Failure::of(codes::PROVIDER_REJECTED));
+        let words = Some("no\0such number \\u0000".to_owned());
+        let failure = Failure { reason: words, ..Failure::of(codes::PROVIDER_REJECTED) };
+        delivery.failure = (state == DeliveryState::Failed).then_some(failure);
         message
     };
     opening.messages.extend([
