@@ -27,6 +27,9 @@ pub struct Config {
     /// Whether this process declares exchanges and queues. Without, its broker user needs no right to, and an
     /// administrator declares once by `afluente broker setup`.
     pub amqp_declare: bool,
+    /// Whether busy routes carry bundles. Without, this process still reads them: for the time of an upgrade from a
+    /// release that cannot.
+    pub bundles: bool,
     /// The store: `postgres://user:password@host/database`; embedded when left out.
     pub postgres_url: Option<String>,
     /// Most connections to PostgreSQL.
@@ -55,6 +58,7 @@ impl Default for Config {
             channels: ["whatsapp", "telegram", "webchat"].map(str::to_owned).to_vec(),
             amqp_url: None,
             amqp_declare: true,
+            bundles: true,
             postgres_url: None,
             postgres_connections: 10,
             redis_url: None,

@@ -184,13 +184,14 @@ pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World
         windows = Arc::clone(&redis) as _;
         buckets = redis;
     }
+    let bundled = if config.bundles { BundledBus::new } else { BundledBus::that_packs_nothing };
     let env = Env {
         replica: config.replica.clone().unwrap_or_else(|| replica(app)).into(),
         partitions: config.partitions,
         public_url: config.public_url.as_str().into(),
         data: Arc::new(config.data.clone()),
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,
-        bus: Arc::new(TracedBus::new(Arc::new(BundledBus::new(bus)), metrics.clone())),
+        bus: Arc::new(TracedBus::new(Arc::new(bundled(bus)), metrics.clone())),
         journal: stores.journal,
         views: stores.views,
         directory: stores.directory,

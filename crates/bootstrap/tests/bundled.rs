@@ -21,6 +21,7 @@ use ports::{
 };
 use runtime::bus::BundledBus;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 const TOPIC: Topic = Topic::Inbound(Partition(0));
 const QUEUE: Queue = Queue::RouterInbound(Partition(0));
@@ -236,17 +237,146 @@ async fn a_poison_message_parks_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_is_tried_later_comes_back_alone() {
+async fn one_that_is_tried_later_comes_back_to_its_own_queue_only() {
     let world = bundling().await;
+    let mut other = world.bus.subscribe(Queue::SessionInbound(Partition(0)), 256).await.unwrap();
     published(&world, 3).await;
+    take(&mut other, 3).await.into_iter().for_each(Delivery::ack);
     let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
     let mut taken = take(&mut subscription, 3).await;
     taken.remove(0).retry(Duration::from_millis(50));
     taken.into_iter().for_each(Delivery::ack);
-    let again = next(&mut subscription).await;
-    assert_eq!(again.envelope.id, "m0000");
-    again.ack();
-    until_empty(world.bus.as_ref(), &Queue::RouterInbound(Partition(0))).await;
+    // It brings its bundle along, whose other messages are known by their ids.
+    let again = take(&mut subscription, 3).await;
+    assert_eq!(ids(&again), ["m0000", "m0001", "m0002"]);
+    assert!(again.iter().all(|delivery| delivery.attempt == 2));
+    again.into_iter().for_each(Delivery::ack);
+    until_empty(world.bus.as_ref(), &QUEUE).await;
+    assert_eq!(world.bus.depth(&Queue::SessionInbound(Partition(0))).await.unwrap(), Depth::default());
+    // The next that the other queue hears is the next that is published.
+    world.bus.publish(vec![message(9, TOPIC)]).await.unwrap();
+    assert_eq!(next(&mut other).await.envelope.id, "m0009");
+}
+
+/// A bundle of messages as it lies on the bus, under another's id.
+async fn bundle(range: std::ops::Range<usize>) -> Envelope {
+    let world = bundling().await;
+    world.bus.publish(range.map(|number| message(number, TOPIC)).collect()).await.unwrap();
+    let mut bare = world.counted.inner.subscribe(QUEUE, 1).await.unwrap();
+    next(&mut bare).await.envelope.clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_among_others_travels_alone_and_all_arrives_in_order() {
+    let world = bundling().await;
+    let mut sent: Vec<_> = (0..4).map(|number| message(number, TOPIC)).collect();
+    sent.insert(2, bundle(10..12).await);
+    world.bus.publish(sent).await.unwrap();
+    assert_eq!(world.counted.published.load(Ordering::Relaxed), 3, "two, the bundle, two");
+    let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
+    let got = ids(&take(&mut subscription, 6).await);
+    assert_eq!(got, ["m0000", "m0001", "m0010", "m0011", "m0002", "m0003"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bundles_in_bundles_are_opened_to_a_bound() {
+    // As a release before this one packed them.
+    let within = |outer: usize, inner: &Envelope| Envelope {
+        id: format!("around-{outer}"),
+        body: wire::encode(&wire::Bundle(vec![wire::Bundled {
+            id: inner.id.clone(),
+            kind: inner.kind.clone(),
+            correlation: None,
+            headers: BTreeMap::new(),
+            body: inner.body.clone(),
+        }])),
+        ..inner.clone()
+    };
+    let flat = bundle(0..2).await;
+    let nested = within(1, &flat);
+    let deep = (2..9).fold(nested.clone(), |inner, outer| within(outer, &inner));
+    let mut torn = message(5, TOPIC);
+    torn.kind.clone_from(&flat.kind);
+    let with_torn = Envelope { kind: flat.kind.clone(), ..within(0, &torn) };
+    let world = bundling().await;
+    world.counted.inner.publish(vec![nested, deep, with_torn]).await.unwrap();
+    let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
+    let got = take(&mut subscription, 4).await;
+    assert_eq!(
+        ids(&got),
+        ["m0000", "m0001", "around-4", "m0005"],
+        "what is too deep, or torn, is left to its consumer"
+    );
+    got.into_iter().for_each(Delivery::ack);
+    until_empty(world.bus.as_ref(), &QUEUE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_packs_nothing_reads_bundles() {
+    let world = bundling().await;
+    let plain = BundledBus::that_packs_nothing(Arc::clone(&world.counted) as Arc<dyn Bus>);
+    plain.publish((0..3).map(|number| message(number, TOPIC)).collect()).await.unwrap();
+    assert_eq!(world.counted.published.load(Ordering::Relaxed), 3);
+    published(&world, 3).await;
+    assert_eq!(world.counted.published.load(Ordering::Relaxed), 4);
+    let mut subscription = plain.subscribe(QUEUE, 256).await.unwrap();
+    assert_eq!(ids(&take(&mut subscription, 6).await), ["m0000", "m0001", "m0002", "m0000", "m0001", "m0002"]);
+}
+
+/// Breaks off in its first publish, once it is told to.
+struct Breaking {
+    inner: Arc<dyn Bus>,
+    begun: Notify,
+    go: Notify,
+    broke: AtomicUsize,
+}
+
+#[async_trait]
+impl Bus for Breaking {
+    async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
+        if self.broke.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.begun.notify_one();
+            self.go.notified().await;
+            panic!("as an adapter must not");
+        }
+        self.inner.publish(batch).await
+    }
+
+    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
+        self.inner.subscribe(queue, prefetch).await
+    }
+
+    async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
+        self.inner.depth(queue).await
+    }
+
+    async fn check(&self) -> Result<(), BusError> {
+        self.inner.check().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_whose_publish_breaks_off_fails_those_who_wait_and_serves_the_next() {
+    let (inner, _world) = embedded().await;
+    let breaking = Arc::new(Breaking { inner, begun: Notify::new(), go: Notify::new(), broke: AtomicUsize::new(0) });
+    let bus = Arc::new(BundledBus::new(Arc::clone(&breaking) as Arc<dyn Bus>));
+    let other = Arc::clone(&bus);
+    let first = tokio::spawn(async move { other.publish(vec![message(0, TOPIC)]).await });
+    breaking.begun.notified().await;
+    let mut second = std::pin::pin!(bus.publish(vec![message(1, TOPIC)]));
+    // Asked once, it is in line.
+    tokio::select! {
+        biased;
+        answer = &mut second => panic!("nothing was published yet: {answer:?}"),
+        () = std::future::ready(()) => {}
+    }
+    breaking.go.notify_one();
+    let answers = async { (first.await.unwrap(), second.await) };
+    let answers = tokio::time::timeout(PATIENCE, answers).await.expect("an answer in time");
+    assert!(matches!(answers, (Err(BusError::Unavailable(_)), Err(BusError::Unavailable(_)))), "{answers:?}");
+    bus.publish(vec![message(2, TOPIC)]).await.unwrap();
+    let mut subscription = bus.subscribe(QUEUE, 16).await.unwrap();
+    assert_eq!(next(&mut subscription).await.envelope.id, "m0002");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub use bundled::BundledBus;
+pub use opened::taken_apart;
 
 /// Makes one producer span for each envelope, writes it into the envelope's headers, and counts. An envelope that
 /// already carries a `traceparent` (an outbox row, a message that goes on) keeps it as the parent.

@@ -163,6 +163,8 @@ metrics! {
     DEDUP_HITS = "afluente_dedup_hits_total", Shape::Counter, [PLACE];
     /// Messages parked, by place and code.
     PARKED = "afluente_parked_messages_total", Shape::Counter, [PLACE, CODE];
+    /// Those of them that say not whose they are, so that no supervisor sees them.
+    PARKED_NOBODYS = "afluente_parked_nobodys_total", Shape::Counter, [PLACE, CODE];
     /// Rows of the outbox that wait to be published.
     OUTBOX_BACKLOG = "afluente_outbox_backlog", Shape::Gauge, [];
     /// Age of the oldest row of the outbox, in seconds.

@@ -1,10 +1,10 @@
 //! Messages that could not go on: from the parked queue into the store, where people find them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use domain::{
-    Channel, Code, Inbound, MediaJob, MessageId, Parked, ParkedId, Partition, Permitted, SendRequest, Thread,
-    error::codes,
+    Channel, Code, DeskEvent, Inbound, MediaJob, MessageId, OrganizationId, Parked, ParkedId, Partition, Permitted,
+    SendRequest, Thread, error::codes,
 };
 use ports::{
     bus::{Delivery, Envelope, headers},
@@ -13,9 +13,10 @@ use ports::{
 };
 use runtime::{
     Drain,
+    bus::taken_apart,
     names::{label, metric},
 };
-use wire::Wire as _;
+use wire::{Bundle, Wire as _};
 
 use crate::{
     inbound::subscribe,
@@ -46,14 +47,13 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
 
 async fn keep(shell: &Shell, delivery: Delivery, drain: &Drain) {
     let parked = read(shell, &delivery.envelope);
-    let events = shell.moved(parked.organization, vec![parked.id]);
-    let commit = Commit { parked: vec![parked.clone()], events, ..Commit::default() };
+    let events = told(shell, &parked);
+    let commit = Commit { parked, events, ..Commit::default() };
     let mut tries = 0;
     loop {
         match shell.commit(&commit).await {
             Ok(()) => {
-                let labels = [(label::PLACE, parked.place.as_str()), (label::CODE, parked.code.as_str())];
-                shell.env.metrics.count(metric::PARKED, &labels, 1);
+                commit.parked.iter().for_each(|one| count(shell, one));
                 return delivery.ack();
             }
             Err(Stop::Unavailable(reason) | Stop::Conflict(reason)) => {
@@ -61,7 +61,7 @@ async fn keep(shell: &Shell, delivery: Delivery, drain: &Drain) {
             }
             Err(Stop::Refused(reason)) => {
                 // It stays on the broker, behind the others.
-                tracing::error!(reason, id = %parked.id, "the store refuses a parked message");
+                tracing::error!(reason, id = delivery.envelope.id, "the store refuses a parked message");
                 return delivery.retry(Duration::from_secs(60));
             }
         }
@@ -72,8 +72,44 @@ async fn keep(shell: &Shell, delivery: Delivery, drain: &Drain) {
     }
 }
 
+/// What the desks of their organizations are told.
+fn told(shell: &Shell, parked: &[Parked]) -> Vec<DeskEvent> {
+    let mut moved: BTreeMap<OrganizationId, Vec<ParkedId>> = BTreeMap::new();
+    for one in parked {
+        if let Some(organization) = one.organization {
+            moved.entry(organization).or_default().push(one.id);
+        }
+    }
+    moved.into_iter().flat_map(|(organization, ids)| shell.moved(Some(organization), ids)).collect()
+}
+
+fn count(shell: &Shell, parked: &Parked) {
+    let labels = [(label::PLACE, parked.place.as_str()), (label::CODE, parked.code.as_str())];
+    shell.env.metrics.count(metric::PARKED, &labels, 1);
+    if parked.organization.is_none() {
+        let Parked { id, place, code, .. } = parked;
+        tracing::error!(%id, place, %code, "a parked message says not whose it is: only `afluente parked` shows it");
+        shell.env.metrics.count(metric::PARKED_NOBODYS, &labels, 1);
+    }
+}
+
+/// The parked messages in an envelope. A bundle that was parked whole, by a service that could not read bundles, is as
+/// many as travelled in it, each with its own organization and number of acceptance.
+fn read(shell: &Shell, envelope: &Envelope) -> Vec<Parked> {
+    let apart = (envelope.kind == Bundle::KIND).then(|| taken_apart(envelope).ok()).flatten();
+    let Some(apart) = apart else { return vec![read_one(shell, envelope)] };
+    let why = [headers::PARKED_CODE, headers::PARKED_REASON, headers::PARKED_FROM, headers::ATTEMPT];
+    let why = why.into_iter().filter_map(|name| envelope.headers.get_key_value(name));
+    let why: Vec<_> = why.map(clone_pair).collect();
+    let with_cause = |mut one: Envelope| {
+        one.headers.extend(why.iter().cloned());
+        read_one(shell, &one)
+    };
+    apart.into_iter().map(with_cause).collect()
+}
+
 /// What was parked by a service as such, or any message that the bus parked with a reason in its headers.
-fn read(shell: &Shell, envelope: &Envelope) -> Parked {
+fn read_one(shell: &Shell, envelope: &Envelope) -> Parked {
     let header = |name: &str| envelope.headers.get(name).cloned();
     if envelope.kind == Parked::KIND
         && header(headers::PARKED_CODE).is_none()

@@ -13,7 +13,7 @@ use ports::{
     topology::{Queue, Topic},
 };
 use wire::Wire as _;
-use world::{PARTITIONS, World, account, thread};
+use world::{PARTITIONS, World, account, organization, thread};
 
 fn stream(world: &World) -> Stream {
     Stream {
@@ -55,9 +55,35 @@ async fn counts(world: &World) -> IntakeCounts {
 /// Time goes on, with looks at the queues in between, until what is seen now counts.
 async fn looks(world: &World) {
     world.clock.advance(SKEW);
-    // Two looks: one that sees the queues, and one that finds the sight old enough.
-    tokio::time::sleep(Duration::from_millis(60)).await;
-    world.clock.advance(GRACE);
+    // One look sees the queues, one sees the parked queue a minute later, and one finds both old enough.
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        world.clock.advance(GRACE);
+    }
+}
+
+/// What a service that cannot read bundles parks: the bundle as it is, with a cause of its own.
+async fn parked_whole(world: &World, bodies: Vec<bytes::Bytes>) {
+    let number = |at: usize| Stamp { stream: stream(world), number: at as u64 + 1 };
+    let travelled = |(at, body)| wire::Bundled {
+        id: format!("member-{at}"),
+        kind: Inbound::KIND.to_owned(),
+        correlation: None,
+        headers: BTreeMap::from([
+            (headers::ACCEPTED.to_owned(), number(at).to_string()),
+            (headers::ORGANIZATION.to_owned(), organization().to_string()),
+        ]),
+        body,
+    };
+    let bundle = wire::Bundle(bodies.into_iter().enumerate().map(travelled).collect());
+    let from = Queue::RouterInbound(thread("ana").partition(PARTITIONS));
+    let why = [(headers::PARKED_CODE, "poison"), (headers::PARKED_REASON, "unknown"), (headers::PARKED_FROM, "")];
+    let mut headers: BTreeMap<_, _> = why.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    headers.insert(ports::bus::headers::PARKED_FROM.to_owned(), from.to_string());
+    let (kind, body) = (wire::Bundle::KIND.to_owned(), wire::encode(&bundle));
+    let envelope =
+        Envelope { id: "bundle/member-0".into(), topic: Topic::Parked, kind, correlation: None, headers, body };
+    world.env.bus.publish(vec![envelope]).await.unwrap();
 }
 
 fn numbers(counts: &IntakeCounts) -> [u64; 7] {
@@ -163,5 +189,70 @@ async fn x_1_folding_changes_no_count() {
     world.env.journal.fold_heard(since).await.unwrap();
     world.env.journal.fold_heard(since).await.unwrap();
     assert_eq!(counts(&world).await, before);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_1_a_bundle_that_was_parked_whole_is_as_many_parked_messages_as_travelled_in_it() {
+    let world = World::new(Distribution::Manual).await;
+    let running = world.start();
+    let said: Vec<_> = ["oi", "tudo bem?"].map(|text| world.message("ana", text)).into();
+    let mut bodies: Vec<_> = said.iter().map(wire::encode).collect();
+    bodies.push(bytes::Bytes::from_static(b"\xff\xffnot an event"));
+    parked_whole(&world, bodies).await;
+    told(&world, 3).await;
+    let parked = world
+        .until("three parked", async || {
+            let parked = world.env.parking.list(Some(organization()), 10).await.unwrap();
+            (parked.len() == 3).then_some(parked)
+        })
+        .await;
+    assert_eq!(numbers(&counts(&world).await), [3, 0, 0, 3, 0, 0, 0]);
+    assert!(parked.iter().all(|one| (one.place.as_str(), one.reason.as_str()) == ("router inbound", "unknown")));
+    assert_eq!(parked.iter().filter(|one| one.account.is_some()).count(), 2, "each says what it is about");
+    // Each goes again alone.
+    let ids: Vec<_> = parked.iter().map(|one| one.id).collect();
+    world.env.parking.request(&ids, &Asked::of(Ruling::Redrive), world.now()).await.unwrap();
+    let conversation = world.open("ana").await.id;
+    world.until("both messages", async || (world.messages(conversation).await.len() == 2).then_some(())).await;
+    world
+        .until("the third is parked again", async || {
+            (numbers(&counts(&world).await) == [3, 2, 0, 1, 0, 0, 0]).then_some(())
+        })
+        .await;
+    assert_eq!(world.env.metrics.render().matches("afluente_parked_nobodys_total{").count(), 0);
+    // What cannot be taken apart is nobody's, and says so.
+    let mut headers = BTreeMap::from([(headers::PARKED_CODE.to_owned(), "poison".to_owned())]);
+    headers.insert(headers::PARKED_FROM.to_owned(), "router.inbound.0".to_owned());
+    let (kind, body) = (wire::Bundle::KIND.to_owned(), bytes::Bytes::from_static(b"\xff\xff"));
+    let torn = Envelope { id: "torn".into(), topic: Topic::Parked, kind, correlation: None, headers, body };
+    world.env.bus.publish(vec![torn]).await.unwrap();
+    let said = "afluente_parked_nobodys_total{code=\"poison\",place=\"router inbound\"} 1";
+    world.until("the metric", async || world.env.metrics.render().contains(said).then_some(())).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_1_what_waits_to_be_kept_as_parked_is_not_lost() {
+    let world = World::new(Distribution::Manual).await;
+    // The router parks it, and cannot keep it: somebody else reads the parked queue first.
+    let mut keeper = world.env.bus.subscribe(Queue::RouterParked, 1).await.unwrap();
+    let running = world.start_as(world.env.clone(), |config| config.audit_millis = 20);
+    for number in 1..=2 {
+        publish(&world, bytes::Bytes::from_static(b"\xff\xff"), &format!("poison-{number}"), number).await;
+    }
+    told(&world, 2).await;
+    let first = keeper.next().await.unwrap();
+    for _ in 0..4 {
+        looks(&world).await;
+    }
+    assert_eq!(numbers(&counts(&world).await), [2, 0, 0, 0, 2, 0, 0], "one is in hand, one waits behind it");
+    drop((first, keeper));
+    world
+        .until("both are kept", async || {
+            looks(&world).await;
+            (numbers(&counts(&world).await) == [2, 0, 0, 2, 0, 0, 0]).then_some(())
+        })
+        .await;
     running.stop().await;
 }

@@ -3,9 +3,8 @@
 //!
 //! Each route has at most one publish on its way, and all routes together have few. Whoever publishes meanwhile waits
 //! for them, and then goes out together with all others who waited; so nothing is held back for company, and order
-//! holds. Only topics whose consumers are
-//! services of the mesh are bundled: what a channel reads may be read by a program in another language. What a bundle
-//! becomes on the other side is in `opened.rs`.
+//! holds. Only topics whose consumers are services of the mesh are bundled: what a channel reads may be read by a
+//! program in another language. What a bundle becomes on the other side is in `opened.rs`.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -39,6 +38,7 @@ const PER_BUNDLE: u16 = 8;
 pub struct BundledBus {
     inner: Arc<dyn Bus>,
     routes: Arc<Routes>,
+    packs: bool,
 }
 
 struct Routes {
@@ -58,7 +58,13 @@ impl BundledBus {
     /// Over an adapter.
     pub fn new(inner: Arc<dyn Bus>) -> Self {
         let routes = Routes { waiting: Mutex::default(), places: Semaphore::new(ON_THEIR_WAY) };
-        Self { inner, routes: Arc::new(routes) }
+        Self { inner, routes: Arc::new(routes), packs: true }
+    }
+
+    /// Over an adapter, for a mesh in which some processes cannot read bundles yet: it takes apart what comes, and packs
+    /// nothing.
+    pub fn that_packs_nothing(inner: Arc<dyn Bus>) -> Self {
+        Self { packs: false, ..Self::new(inner) }
     }
 
     /// Puts the messages of one route in line. The answer comes when they are confirmed.
@@ -97,13 +103,35 @@ impl Routes {
     }
 }
 
+/// A route that is being served. When its carrier ends in a panic the route is idle again: who waits hears of an error,
+/// and the next one to publish starts another carrier.
+struct Served {
+    routes: Arc<Routes>,
+    topic: Topic,
+    idle: bool,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if !self.idle {
+            tracing::error!(topic = self.topic.destination(), "who publishes on a route broke off");
+            let mut routes = self.routes.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = routes.remove(&self.topic);
+            drop(routes);
+            drop(waiting);
+        }
+    }
+}
+
 /// Publishes what waits for a route until nothing does.
 async fn carry(bus: Arc<dyn Bus>, routes: Arc<Routes>, topic: Topic) {
+    let mut served = Served { routes, topic, idle: false };
     loop {
         // Never closed. Taken before those who wait are: they gather until it is there.
-        let _place = routes.places.acquire().await;
-        let waiting = routes.take(&topic);
+        let _place = served.routes.places.acquire().await;
+        let waiting = served.routes.take(&served.topic);
         if waiting.is_empty() {
+            served.idle = true;
             return;
         }
         let (envelopes, answers): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.envelopes, one.answer)).unzip();
@@ -115,15 +143,21 @@ async fn carry(bus: Arc<dyn Bus>, routes: Arc<Routes>, topic: Topic) {
     }
 }
 
-/// Packs messages of one route, in order.
+/// Packs messages of one route, in order. What is a bundle already (a parked one that goes again) travels alone.
 fn bundles(envelopes: impl Iterator<Item = Envelope>) -> Vec<Envelope> {
     let mut packed = Vec::new();
     let mut open: Vec<Envelope> = Vec::new();
     let mut bytes = 0;
     for envelope in envelopes {
-        if open.len() == MOST || (!open.is_empty() && bytes + envelope.body.len() > MOST_BYTES) {
+        let is_bundle = envelope.kind == Bundle::KIND;
+        let is_full = open.len() == MOST || bytes + envelope.body.len() > MOST_BYTES;
+        if !open.is_empty() && (is_full || is_bundle) {
             packed.push(pack(std::mem::take(&mut open)));
             bytes = 0;
+        }
+        if is_bundle {
+            packed.push(envelope);
+            continue;
         }
         bytes += envelope.body.len();
         open.push(envelope);
@@ -168,7 +202,7 @@ impl Bus for BundledBus {
         let mut alone = Vec::new();
         let mut groups: Vec<(Topic, Vec<Envelope>)> = Vec::new();
         for envelope in batch {
-            if !envelope.topic.is_bundled() {
+            if !self.packs || !envelope.topic.is_bundled() {
                 alone.push(envelope);
             } else if let Some((_, group)) = groups.iter_mut().find(|(topic, _)| *topic == envelope.topic) {
                 group.push(envelope);
@@ -179,7 +213,7 @@ impl Bus for BundledBus {
         let lines: Vec<_> = groups.into_iter().map(|(topic, group)| self.line_up(topic, group)).collect();
         let mut published = if alone.is_empty() { Ok(()) } else { self.inner.publish(alone).await };
         for line in lines {
-            let answered = line.await.unwrap_or_else(|_| Err(BusError::Unavailable("the bus was closed".to_owned())));
+            let answered = line.await.unwrap_or_else(|_| Err(BusError::Unavailable("publishing broke off".to_owned())));
             published = published.and(answered);
         }
         published

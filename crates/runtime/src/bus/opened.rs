@@ -1,7 +1,8 @@
 //! A bundle on the consumer's side: its messages are delivered one by one, and it is settled once, when all of them are.
 //!
-//! Putting one back puts the bundle back, whole: what of it was carried out already is known by its ids, so coming
-//! again it changes nothing. One that is parked, or tried again later, leaves the bundle and goes its way alone.
+//! Putting one back puts the bundle back, whole, and so does trying one later: what of it was carried out already is
+//! known by its ids, so coming again it changes nothing. Only the adapter leads a message back into this one queue;
+//! published again, it would reach all queues of its topic. One that is parked leaves the bundle and goes alone.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -14,10 +15,13 @@ use ports::{
     bus::{BusError, Delivery, Envelope, Opener, Settle, Settlement, headers},
     topology::{Queue, Topic},
 };
-use wire::{Bundle, Wire as _};
+use wire::{Bundle, Bundled, Wire as _};
 
 /// How long a message that could not leave its bundle waits before the bundle is put back.
 const PUT_BACK_AFTER: Duration = Duration::from_secs(1);
+/// How many bundles may lie in each other. We pack none into another; a release before this one did, when a parked
+/// bundle was redriven among others.
+const DEPTH: usize = 4;
 
 /// Takes bundles of `queue` apart; messages that leave one are published on `bus`.
 pub(super) fn opener(bus: Arc<dyn Bus>, queue: Queue) -> Opener {
@@ -28,30 +32,19 @@ fn open(bus: &Arc<dyn Bus>, queue: &Queue, delivery: Delivery) -> Vec<Delivery> 
     if delivery.envelope.kind != Bundle::KIND {
         return vec![delivery];
     }
-    let bundled = match wire::decode::<Bundle>(&delivery.envelope.body) {
-        Ok(Bundle(bundled)) => bundled,
+    let envelopes = match taken_apart(&delivery.envelope) {
+        Ok(envelopes) => envelopes,
         Err(error) => {
-            tracing::error!(id = delivery.envelope.id, %error, "a bundle cannot be read; parked");
+            tracing::error!(id = delivery.envelope.id, %queue, %error, "a bundle cannot be read; parked");
             delivery.park(codes::POISON.as_str(), error.to_string());
             return Vec::new();
         }
     };
-    let (topic, attempt) = (delivery.envelope.topic.clone(), delivery.attempt);
-    let envelopes: Vec<Envelope> = bundled
-        .into_iter()
-        .map(|one| Envelope {
-            id: one.id,
-            topic: topic.clone(),
-            kind: one.kind,
-            correlation: one.correlation,
-            headers: one.headers,
-            body: one.body,
-        })
-        .collect();
+    let attempt = delivery.attempt;
     let whole = Arc::new(Whole {
         bus: Arc::clone(bus),
         queue: queue.clone(),
-        hand: Mutex::new(Some(Hand { delivery, left: envelopes.len() })),
+        hand: Mutex::new(Some(Hand { delivery, left: envelopes.len(), later: None })),
         envelopes: envelopes.clone(),
         attempt,
     });
@@ -60,6 +53,32 @@ fn open(bus: &Arc<dyn Bus>, queue: &Queue, delivery: Delivery) -> Vec<Delivery> 
         .zip(0u64..)
         .map(|(envelope, tag)| Delivery::new(envelope, attempt, tag, Arc::new(Part(Arc::clone(&whole)))))
         .collect()
+}
+
+/// The messages that travel in a bundle, in their order. What lies in it and claims to be a bundle, but is none that can
+/// be read, stays among them as it is: its consumer parks it alone.
+///
+/// # Errors
+/// [`wire::DecodeError`] when the bundle itself cannot be read.
+pub fn taken_apart(bundle: &Envelope) -> Result<Vec<Envelope>, wire::DecodeError> {
+    apart(bundle, DEPTH)
+}
+
+fn apart(bundle: &Envelope, depth: usize) -> Result<Vec<Envelope>, wire::DecodeError> {
+    let Bundle(bundled) = wire::decode(&bundle.body)?;
+    let mut found = Vec::with_capacity(bundled.len());
+    for Bundled { id, kind, correlation, headers, body } in bundled {
+        let one = Envelope { id, topic: bundle.topic.clone(), kind, correlation, headers, body };
+        match apart_if(&one, depth - 1) {
+            Some(inner) => found.extend(inner),
+            None => found.push(one),
+        }
+    }
+    Ok(found)
+}
+
+fn apart_if(one: &Envelope, depth: usize) -> Option<Vec<Envelope>> {
+    (depth > 0 && one.kind == Bundle::KIND).then(|| apart(one, depth).ok()).flatten()
 }
 
 /// A bundle in hand.
@@ -77,6 +96,8 @@ struct Hand {
     delivery: Delivery,
     /// How many of its messages are not settled.
     left: usize,
+    /// The longest pause after which one of them is to be tried again.
+    later: Option<Duration>,
 }
 
 /// One message's way back.
@@ -85,10 +106,10 @@ struct Part(Arc<Whole>);
 impl Settle for Part {
     fn settle(&self, tag: u64, settlement: Settlement) {
         match settlement {
-            Settlement::Ack => self.0.done(),
+            Settlement::Ack => self.0.done(None),
             Settlement::Requeue => self.0.put_back(),
-            Settlement::Retry(pause) => self.leave(tag, pause, None),
-            Settlement::Park { code, reason } => self.leave(tag, Duration::ZERO, Some((code, reason))),
+            Settlement::Retry(pause) => self.0.done(Some(pause)),
+            Settlement::Park { code, reason } => self.park(tag, code, reason),
         }
     }
 
@@ -98,16 +119,14 @@ impl Settle for Part {
 }
 
 impl Part {
-    /// Publishes the message again, alone: to the parked ones, or after a pause to where it came from. The bundle waits
-    /// for it, so a crash meanwhile brings it back.
-    fn leave(&self, tag: u64, pause: Duration, parked: Option<(String, String)>) {
+    /// Publishes the message to the parked ones, alone. The bundle waits for it, so a crash meanwhile brings it back.
+    fn park(&self, tag: u64, code: String, reason: String) {
         let whole = Arc::clone(&self.0);
         let Some(envelope) = usize::try_from(tag).ok().and_then(|at| whole.envelopes.get(at)) else { return };
-        let envelope = whole.again(envelope.clone(), parked);
+        let envelope = whole.parked(envelope.clone(), code, reason);
         tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
             match whole.bus.publish(vec![envelope]).await {
-                Ok(()) => whole.done(),
+                Ok(()) => whole.done(None),
                 Err(error) => whole.stays(&error).await,
             }
         });
@@ -119,14 +138,23 @@ impl Whole {
         self.hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn done(&self) {
-        let mut hand = self.hand();
-        let Some(open) = hand.as_mut() else { return };
-        open.left = open.left.saturating_sub(1);
-        if open.left == 0
-            && let Some(settled) = hand.take()
-        {
-            settled.delivery.ack();
+    /// One of its messages is settled, or is to be tried again `later`. The last one settles the bundle.
+    fn done(&self, later: Option<Duration>) {
+        let settled = {
+            let mut hand = self.hand();
+            let Some(open) = hand.as_mut() else { return };
+            open.left = open.left.saturating_sub(1);
+            open.later = open.later.max(later);
+            if open.left > 0 {
+                return;
+            }
+            hand.take()
+        };
+        // Outside of the lock, as in `put_back`.
+        let Some(Hand { delivery, later, .. }) = settled else { return };
+        match later {
+            Some(pause) => delivery.retry(pause),
+            None => delivery.ack(),
         }
     }
 
@@ -142,15 +170,14 @@ impl Whole {
         self.put_back();
     }
 
-    fn again(&self, mut envelope: Envelope, parked: Option<(String, String)>) -> Envelope {
-        let attempt = self.attempt.saturating_add(u32::from(parked.is_none()));
-        envelope.headers.insert(headers::ATTEMPT.to_owned(), attempt.to_string());
-        if let Some((code, reason)) = parked {
-            envelope.topic = Topic::Parked;
-            envelope.headers.insert(headers::PARKED_CODE.to_owned(), code);
-            envelope.headers.insert(headers::PARKED_REASON.to_owned(), reason);
-            envelope.headers.insert(headers::PARKED_FROM.to_owned(), self.queue.to_string());
-        }
+    fn parked(&self, mut envelope: Envelope, code: String, reason: String) -> Envelope {
+        envelope.topic = Topic::Parked;
+        envelope.headers.extend([
+            (headers::ATTEMPT.to_owned(), self.attempt.to_string()),
+            (headers::PARKED_CODE.to_owned(), code),
+            (headers::PARKED_REASON.to_owned(), reason),
+            (headers::PARKED_FROM.to_owned(), self.queue.to_string()),
+        ]);
         envelope
     }
 }
