@@ -5,8 +5,8 @@ import type { ParkedItem } from '@/api/types';
 import { useWords } from '@/i18n';
 import { useParked } from '@/store/parked';
 import { decideFate, discard, redrive } from '@/store/parked-commands';
+import classes from './actions.module.css';
 import { AskDialog } from './dialogs';
-import classes from './parked.module.css';
 
 const icon = { size: 15, 'aria-hidden': true } as const;
 

@@ -11,9 +11,10 @@ import { useUi } from '@/store/ui';
 import { ChannelMark, channelName } from '@/ui/channel';
 import { Empty } from '@/ui/empty';
 import { ConnectionDot } from '../shell/connection';
+import classes from './cause-column.module.css';
 import { CauseGroup } from './cause-group';
 import { BulkDialog } from './dialogs';
-import classes from './parked.module.css';
+import marks from './marks.module.css';
 import { ParkedRows } from './parked-rows';
 
 /** The causes, with what can be done about all of them. `alone`: nothing stands beside it. */
@@ -95,7 +96,7 @@ function Content({ standing, open }: { standing: Standing; open: string | null }
   const isEmpty = standing === 'waiting' ? causes.length === 0 : (ended?.items.length ?? 0) === 0;
   if (isReading && isEmpty)
     return (
-      <div className={classes.middle}>
+      <div className={marks.middle}>
         <Loader type="dots" aria-label={t('app.loading')} />
       </div>
     );

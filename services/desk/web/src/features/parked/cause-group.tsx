@@ -7,8 +7,9 @@ import { keyOf, toggleCause, useParked } from '@/store/parked';
 import { redrivable } from '@/store/parked-commands';
 import { ChannelMark } from '@/ui/channel';
 import { useMinute } from '@/ui/now';
+import classes from './cause-group.module.css';
 import { BulkDialog } from './dialogs';
-import classes from './parked.module.css';
+import marks from './marks.module.css';
 import { ParkedRows } from './parked-rows';
 import { placeOf, whoseOf } from './words';
 
@@ -45,14 +46,14 @@ export function CauseGroup({ cause, open }: { cause: ParkedCause; open: string |
         </span>
         <span className={classes.causeWords}>
           <span className={classes.causeTitle}>{error(cause.code)}</span>
-          <span className={classes.faint}>{where}</span>
+          <span className={marks.faint}>{where}</span>
         </span>
         <span className={classes.causeRight}>
           <span className={`${classes.count} numbers`} data-testid="parked-cause-count">
             {format.number(cause.count)}
           </span>
           <Tooltip label={`${format.dateTime(cause.first_at)} – ${format.dateTime(cause.last_at)}`}>
-            <time className={classes.faint} dateTime={new Date(cause.last_at).toISOString()}>
+            <time className={marks.faint} dateTime={new Date(cause.last_at).toISOString()}>
               {format.brief(cause.last_at, now)}
             </time>
           </Tooltip>
@@ -72,7 +73,7 @@ export function CauseGroup({ cause, open }: { cause: ParkedCause; open: string |
                 >
                   {plural('parked.redriveGroup', left)}
                 </Button>
-                <a className={classes.link} href={`/errors/${cause.code}`} target="_blank" rel="noreferrer">
+                <a className={marks.link} href={`/errors/${cause.code}`} target="_blank" rel="noreferrer">
                   {t('parked.whatToDo')}
                 </a>
               </div>

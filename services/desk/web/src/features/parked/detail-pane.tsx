@@ -9,7 +9,8 @@ import { ChannelMark } from '@/ui/channel';
 import { Empty } from '@/ui/empty';
 import { ContentView } from '../chat/content';
 import { Actions } from './actions';
-import classes from './parked.module.css';
+import classes from './detail-pane.module.css';
+import marks from './marks.module.css';
 import { placeOf, whoseOf } from './words';
 
 /** One parked message with all that is known of it. `alone`: nothing stands beside it. */
@@ -40,7 +41,7 @@ function Body({ id, detail }: { id: string; detail: ParkedDetail | 'failed' | 'g
   const { t } = useWords();
   if (detail === undefined)
     return (
-      <div className={classes.middle}>
+      <div className={marks.middle}>
         <Loader type="dots" aria-label={t('app.loading')} />
       </div>
     );
@@ -73,19 +74,19 @@ function Head({ detail: { item, conversation } }: { detail: ParkedDetail }) {
       <div className={classes.paneTop}>
         {item.channel !== null && <ChannelMark channel={item.channel} />}
         <span>{[whoseOf(item), placeOf(words, item.place)].filter(Boolean).join(' · ')}</span>
-        <span className={classes.state} data-state={item.state} data-testid="parked-state">
+        <span className={marks.state} data-state={item.state} data-testid="parked-state">
           {t(`parked.state.${item.state}`)}
         </span>
       </div>
       <h2 className={classes.paneTitle}>{error(item.code)}</h2>
       <div className={classes.links}>
-        <a className={classes.link} href={`/errors/${item.code}`} target="_blank" rel="noreferrer">
+        <a className={marks.link} href={`/errors/${item.code}`} target="_blank" rel="noreferrer">
           <BookOpen size={14} aria-hidden /> {t('parked.whatToDo')}
         </a>
         {conversation !== null && (
           <button
             type="button"
-            className={classes.link}
+            className={marks.link}
             onClick={() => go({ view: 'active', conversation })}
             data-testid="parked-conversation"
           >
@@ -126,7 +127,7 @@ function Facts({ detail: { item, address, route } }: { detail: ParkedDetail }) {
         </Fact>
         {item.provider_code !== null && (
           <Fact label={t('parked.providerCode')}>
-            <code className={classes.code} data-testid="parked-provider-code">
+            <code className={marks.code} data-testid="parked-provider-code">
               {item.provider_code}
             </code>
           </Fact>
@@ -171,7 +172,7 @@ function History({ detail: { item, decisions } }: { detail: ParkedDetail }) {
         {decisions.map((one) => (
           <li key={`${one.at}-${one.ruling}`}>
             <strong>{t(`parked.ruling.${one.ruling}`)}</strong>
-            <span className={classes.faint}>
+            <span className={marks.faint}>
               {one.by?.name ?? t('parked.commandLine')} · {format.dateTime(one.at)}
             </span>
             {one.reason !== null && <q>{one.reason}</q>}
@@ -190,7 +191,7 @@ function Raw({ detail: { item, body, content } }: { detail: ParkedDetail }) {
     <section>
       <div className={classes.rawHead}>
         <h3 className={classes.section}>{title}</h3>
-        <span className={classes.faint}>{format.bytes(item.size)}</span>
+        <span className={marks.faint}>{format.bytes(item.size)}</span>
         <span style={{ flex: 1 }} />
         <CopyButton value={body.text}>
           {({ copied, copy }) => (
@@ -207,7 +208,7 @@ function Raw({ detail: { item, body, content } }: { detail: ParkedDetail }) {
         <pre data-testid="parked-body">{body.text}</pre>
       </section>
       {body.truncated && (
-        <p className={classes.faint}>{t('parked.cut', { size: format.bytes(new Blob([body.text]).size) })}</p>
+        <p className={marks.faint}>{t('parked.cut', { size: format.bytes(new Blob([body.text]).size) })}</p>
       )}
     </section>
   );

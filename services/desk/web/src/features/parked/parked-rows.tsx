@@ -4,7 +4,8 @@ import { useWords } from '@/i18n';
 import { loadRows, useParked } from '@/store/parked';
 import { goParked } from '@/store/route';
 import { useMinute } from '@/ui/now';
-import classes from './parked.module.css';
+import marks from './marks.module.css';
+import classes from './parked-rows.module.css';
 import { whoseOf } from './words';
 
 /** The messages of a cause, or those that ended. `named`: each says its cause, since they do not share one. */
@@ -13,13 +14,18 @@ export function ParkedRows(props: { of: string; label: string; open: string | nu
   const rows = useParked((state) => state.rows[props.of]);
   if (rows === undefined || (rows.status === 'loading' && rows.items.length === 0))
     return (
-      <div className={classes.middle}>
+      <div className={marks.middle}>
         <Loader type="dots" size="sm" aria-label={t('app.loading')} />
       </div>
     );
   return (
     <>
-      <ul className={classes.rows} aria-label={props.label} data-testid="parked-rows">
+      <ul
+        className={classes.rows}
+        data-grouped={props.named ? undefined : true}
+        aria-label={props.label}
+        data-testid="parked-rows"
+      >
         {rows.items.map((item) => (
           <Row key={item.id} item={item} open={item.id === props.open} named={props.named === true} />
         ))}
@@ -57,9 +63,9 @@ function Row({ item, open, named }: { item: ParkedItem; open: boolean; named: bo
           {named && <span className={classes.rowCause}>{error(item.code)}</span>}
           <span className={classes.reason}>{named ? (whoseOf(item) ?? item.reason) : item.reason}</span>
         </span>
-        {item.provider_code !== null && <code className={classes.code}>{item.provider_code}</code>}
+        {item.provider_code !== null && <code className={marks.code}>{item.provider_code}</code>}
         {isOver && (
-          <span className={classes.state} data-state={item.state}>
+          <span className={marks.state} data-state={item.state}>
             {t(`parked.state.${item.state}`)}
           </span>
         )}

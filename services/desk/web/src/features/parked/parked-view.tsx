@@ -8,7 +8,7 @@ import { Empty } from '@/ui/empty';
 import { Keys, Sentence } from '@/ui/keys';
 import { CauseColumn } from './cause-column';
 import { DetailPane } from './detail-pane';
-import classes from './parked.module.css';
+import classes from './parked-view.module.css';
 
 /** Below this the list and the message do not fit side by side. */
 const SINGLE = '(max-width: 900px)';
