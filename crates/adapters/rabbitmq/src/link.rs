@@ -226,7 +226,9 @@ impl Dial {
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::warn!(purpose = ?self.purpose, failures, %error, "cannot reach the broker");
+                    if is_worth_telling(failures) {
+                        tracing::warn!(purpose = ?self.purpose, failures, %error, "cannot reach the broker");
+                    }
                     state.send_replace(State::Down(error));
                 }
             }
@@ -310,6 +312,12 @@ pub(crate) fn backoff(failures: u32) -> Duration {
     whole.mul_f64(rand::random_range(0.5..=1.0))
 }
 
+/// Whether the `n`th failure in a row is told: the first, and then at growing intervals. A mesh has hundreds of
+/// subscriptions, and a broker may be away for hours.
+pub(crate) const fn is_worth_telling(n: u32) -> bool {
+    n == 0 || n.is_power_of_two()
+}
+
 /// Reads an address and adds the heartbeat where it has none.
 pub(crate) fn read(url: &str) -> Result<AMQPUri, BusError> {
     // The parser's message may repeat the address with its password.
@@ -339,5 +347,16 @@ pub(crate) fn refused(error: &lapin::Error) -> BusError {
             | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED),
         ) => BusError::Forbidden(error.to_string()),
         _ => BusError::Unavailable(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_stays_away_is_told_of_ever_more_rarely() {
+        let told: Vec<u32> = (0..=1_000).filter(|n| is_worth_telling(*n)).collect();
+        assert_eq!(told, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
     }
 }

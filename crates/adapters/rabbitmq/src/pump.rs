@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    link::{Link, Live, backoff, refused},
+    link::{Link, Live, backoff, is_worth_telling, refused},
     names::{Names, short},
     publisher::Publisher,
     round::{Ended, Round},
@@ -73,8 +73,10 @@ impl Pump {
 
     async fn run(self, sender: mpsc::Sender<Delivery>, mut ready: Ready) {
         let mut failures = 0;
+        // How often in a row the queue could not even be consumed.
+        let mut unreached = 0;
         while !sender.is_closed() {
-            let (progress, ended) = self.once(&sender, &mut ready).await;
+            let (progress, ended) = self.once(&sender, &mut ready, &mut unreached).await;
             if progress {
                 failures = 0;
             }
@@ -84,7 +86,10 @@ impl Pump {
                 Ended::Lost(error) if ready.is_some() && !matches!(error, BusError::Unavailable(_)) => {
                     return answer(&mut ready, Err(error));
                 }
-                Ended::Lost(error) => tracing::warn!(queue = %self.queue, %error, "subscribing again"),
+                Ended::Lost(error) if is_worth_telling(unreached) => {
+                    tracing::warn!(queue = %self.queue, unreached, %error, "subscribing again");
+                }
+                Ended::Lost(error) => tracing::debug!(queue = %self.queue, unreached, %error, "subscribing again"),
             }
             if !progress {
                 tokio::select! {
@@ -97,17 +102,21 @@ impl Pump {
     }
 
     /// One round, and whether it settled anything: one that did not is followed by a pause.
-    async fn once(&self, sender: &mpsc::Sender<Delivery>, ready: &mut Ready) -> (bool, Ended) {
+    async fn once(&self, sender: &mpsc::Sender<Delivery>, ready: &mut Ready, unreached: &mut u32) -> (bool, Ended) {
         let begun = match self.link.within(Duration::from_secs(1)).await {
             Ok(live) => self.begin(&live).await,
             Err(error) => Err(error),
         };
         match begun {
             Ok(round) => {
+                *unreached = 0;
                 answer(ready, Ok(()));
                 round.run(sender).await
             }
-            Err(error) => (false, Ended::Lost(error)),
+            Err(error) => {
+                *unreached = unreached.saturating_add(1);
+                (false, Ended::Lost(error))
+            }
         }
     }
 
