@@ -18,8 +18,8 @@ pub struct ParkedFilter {
     pub code: Option<String>,
     /// Stopped here.
     pub place: Option<String>,
-    /// On this channel.
-    pub channel: Option<Channel>,
+    /// On any of these channels; an empty list: on no known channel.
+    pub channels: Option<Vec<Channel>>,
     /// Of an account by any of these names or ids; an empty list: of no known account.
     pub accounts: Option<Vec<String>>,
     /// Parked at this time or later.

@@ -142,7 +142,8 @@ pub async fn entries_are_found_by_every_filter(parking: Arc<dyn Parking>) {
         message: Some(domain::MessageId::derive(&[&world.organization.to_string(), "doubt"])),
         ..parked(&world, 3)
     };
-    parking.park(&[parked(&world, 1), parked(&world, 2), doubt.clone(), parked(&other, 2)]).await.unwrap();
+    let call = Parked { channel: None, ..parked(&world, 2) };
+    parking.park(&[parked(&world, 1), call, doubt.clone(), parked(&other, 2)]).await.unwrap();
     let found = async |filter: ParkedFilter| -> Vec<ParkedId> {
         parking.find(&filter).await.unwrap().iter().map(|entry| entry.parked.id).collect()
     };
@@ -150,7 +151,11 @@ pub async fn entries_are_found_by_every_filter(parking: Arc<dyn Parking>) {
     assert_eq!(found(of(&world)).await, [id(3), id(2), id(1)]);
     assert_eq!(found(ParkedFilter { code: Some("in_doubt".into()), ..of(&world) }).await, [id(3)]);
     assert_eq!(found(ParkedFilter { place: Some("whatsapp webhook".into()), ..of(&world) }).await, [id(2), id(1)]);
-    assert_eq!(found(ParkedFilter { channel: "telegram".parse().ok(), ..of(&world) }).await, [id(3)]);
+    let channels = |names: &[&str]| Some(names.iter().filter_map(|name| name.parse().ok()).collect());
+    assert_eq!(found(ParkedFilter { channels: channels(&["telegram"]), ..of(&world) }).await, [id(3)]);
+    let both = channels(&["whatsapp", "telegram"]);
+    assert_eq!(found(ParkedFilter { channels: both, ..of(&world) }).await, [id(3), id(1)]);
+    assert_eq!(found(ParkedFilter { channels: channels(&[]), ..of(&world) }).await, [id(2)]);
     let accounts = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
     assert_eq!(found(ParkedFilter { accounts: accounts(&[]), ..of(&world) }).await, [id(3)]);
     let filter = ParkedFilter { accounts: accounts(&["x", "demo-whatsapp"]), ..of(&world) };

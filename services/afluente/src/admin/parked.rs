@@ -98,16 +98,19 @@ pub(crate) struct Redrive {
 /// What narrows.
 #[derive(Args)]
 pub(crate) struct Narrow {
-    /// Only those on this channel.
+    /// Only those on this channel; `none`: on no known channel.
     #[arg(long)]
     channel: Option<domain::Channel>,
-    /// Only those of this account, by name or id.
+    /// Only those of this account, by name or id; `none`: of no known account.
     #[arg(long)]
     account: Option<String>,
     /// Only those that were parked within this time: 90m, 24h, 7d.
     #[arg(long, value_parser = span, value_name = "TIME")]
     since: Option<Duration>,
 }
+
+/// The channel or account of those that none is known of.
+const NONE: &str = "none";
 
 /// What became of a message in doubt.
 #[derive(Clone, Copy, ValueEnum)]
@@ -153,8 +156,10 @@ fn span(text: &str) -> Result<Duration, String> {
 
 /// Parked messages know their account by its name or its id: either finds both.
 async fn filter(stores: &bootstrap::Stores, narrow: Narrow, code: Option<String>) -> Result<ParkedFilter, Problem> {
+    let channels = narrow.channel.map(|channel| if channel.as_str() == NONE { Vec::new() } else { vec![channel] });
     let accounts = match narrow.account {
         None => None,
+        Some(said) if said == NONE => Some(Vec::new()),
         Some(said) => {
             let all = stores.directory.accounts(None).await?;
             let known = all.into_iter().filter(|one| one.name == said || one.id.to_string() == said);
@@ -167,7 +172,7 @@ async fn filter(stores: &bootstrap::Stores, narrow: Narrow, code: Option<String>
         let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_millis(SystemClock.now().millis().saturating_sub(span))
     });
-    Ok(ParkedFilter { code, channel: narrow.channel, accounts, since, ..ParkedFilter::default() })
+    Ok(ParkedFilter { code, channels, accounts, since, ..ParkedFilter::default() })
 }
 
 async fn list(list: List) -> Result<(), Problem> {

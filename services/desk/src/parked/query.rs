@@ -1,6 +1,6 @@
 //! Which parked messages a caller asks for.
 
-use domain::{ParkedId, Timestamp};
+use domain::{Channel, ParkedId, Timestamp};
 use ports::{ParkedFilter, Standing};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -9,7 +9,7 @@ use crate::{caller::Caller, names::Names, problem::Problem};
 
 const DEFAULT_LIMIT: u32 = 50;
 const MOST: u32 = 200;
-/// The account of those that no account is known of.
+/// The channel or account of those that none is known of.
 const NONE: &str = "none";
 
 /// Where they stand.
@@ -31,7 +31,7 @@ pub(crate) struct Selection {
     pub(crate) code: Option<String>,
     /// Stopped here.
     pub(crate) place: Option<String>,
-    /// On this channel.
+    /// On this channel; `none` for those that no channel is known of.
     pub(crate) channel: Option<String>,
     /// Of this account, by id or name; `none` for those that no account is known of.
     pub(crate) account: Option<String>,
@@ -49,19 +49,25 @@ impl Selection {
 
     /// Always of the caller's own organization.
     pub(super) fn filter(self, caller: &Caller) -> Result<ParkedFilter, Problem> {
-        let channel = self.channel.map(|text| text.parse()).transpose();
+        let channels = self.channel.map(|text| channels(&text)).transpose()?;
         Ok(ParkedFilter {
             organization: Some(caller.organization()),
             code: self.code,
             place: self.place,
-            channel: channel
-                .map_err(|error: domain::InvalidChannel| Problem::bad_request(format!("channel: {error}")))?,
+            channels,
             accounts: self.account.map(|text| accounts(&text, &caller.names)),
             since: self.since.map(Timestamp::from_millis),
             until: self.until.map(Timestamp::from_millis),
             ..ParkedFilter::default()
         })
     }
+}
+
+fn channels(said: &str) -> Result<Vec<Channel>, Problem> {
+    if said == NONE {
+        return Ok(Vec::new());
+    }
+    said.parse().map(|channel| vec![channel]).map_err(|error| Problem::bad_request(format!("channel: {error}")))
 }
 
 /// By which an account is known: some parked messages know its name, others its id.

@@ -144,6 +144,17 @@ async fn x_2_causes_and_messages_are_shown_without_secrets() {
     let account = domain::AccountId::derive(&["acme", "whatsapp"]);
     assert_eq!(sol.get(&format!("/parked?account={account}")).await.1["items"].as_array().unwrap().len(), 6);
     assert_eq!(sol.get("/parked?account=none").await.1["items"], json!([]));
+    // Of no known channel: told apart from those of the same cause that have one.
+    let nowhere = Parked { id: ParkedId::derive(&["nowhere"]), channel: None, ..malformed(&world, "acme", 9) };
+    park(&world, std::slice::from_ref(&nowhere)).await;
+    let (_, found) = sol.get("/parked?code=webhook_malformed&channel=none").await;
+    assert_eq!(
+        (found["items"].as_array().unwrap().len(), &found["items"][0]["id"]),
+        (1, &json!(nowhere.id.to_string()))
+    );
+    assert_eq!(sol.get("/parked?channel=whatsapp").await.1["items"].as_array().unwrap().len(), 6);
+    assert_eq!(sol.get("/parked/causes?channel=none").await.1["total"], 1);
+    assert_eq!(sol.get("/parked?channel=no%20channel").await.0, 400);
     assert_eq!(sol.get("/parked?since=99999999999999").await.1["items"], json!([]));
     assert_eq!(sol.get("/parked?before=nonsense").await.0, 400);
 

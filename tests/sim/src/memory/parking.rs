@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use domain::{OrganizationId, Parked, ParkedDecision, ParkedEntry, ParkedId, Ruling, Timestamp};
+use domain::{Channel, OrganizationId, Parked, ParkedDecision, ParkedEntry, ParkedId, Ruling, Timestamp};
 use ports::{Asked, ParkedFilter, ParkedGroup, Parking, Settled, Standing, StoreError};
 
 use super::{Store, tables::Tables};
@@ -46,11 +46,15 @@ impl Kept {
             None => names.is_empty(),
             Some(account) => names.contains(account),
         };
+        let channel = |channels: &Vec<Channel>| match &one.channel {
+            None => channels.is_empty(),
+            Some(channel) => channels.contains(channel),
+        };
         stands
             && (filter.organization.is_none() || one.organization == filter.organization)
             && filter.code.as_deref().is_none_or(|code| one.code.as_str() == code)
             && filter.place.as_deref().is_none_or(|place| one.place == place)
-            && (filter.channel.is_none() || one.channel == filter.channel)
+            && filter.channels.as_ref().is_none_or(channel)
             && filter.accounts.as_ref().is_none_or(account)
             && filter.since.is_none_or(|since| one.at >= since)
             && filter.until.is_none_or(|until| one.at < until)

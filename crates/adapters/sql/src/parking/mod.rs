@@ -156,23 +156,24 @@ fn narrowed(sql: &mut Sql, filter: &ParkedFilter) {
     if let Some(organization) = filter.organization {
         sql.push(" AND organization = ").bind(organization.to_string());
     }
-    let equal = [
-        (" AND code = ", filter.code.clone()),
-        (" AND place = ", filter.place.clone()),
-        (" AND channel = ", filter.channel.as_ref().map(ToString::to_string)),
-    ];
+    let equal = [(" AND code = ", filter.code.clone()), (" AND place = ", filter.place.clone())];
     for (column, value) in equal {
         if let Some(value) = value {
             sql.push(column).bind(value);
         }
     }
-    match filter.accounts.as_deref() {
-        None => {}
-        Some([]) => {
-            sql.push(" AND account IS NULL");
-        }
-        Some(names) => {
-            sql.push(" AND account IN ").bind_list(names.iter().map(|name| text(name)));
+    let channels = filter.channels.as_ref().map(|channels| channels.iter().map(printed).collect());
+    let accounts = filter.accounts.as_ref().map(|names| names.iter().map(|name| text(name)).collect());
+    for (column, any) in [("channel", channels), ("account", accounts)] {
+        let any: Option<Vec<Value>> = any;
+        match any {
+            None => {}
+            Some(none) if none.is_empty() => {
+                sql.push(" AND ").push(column).push(" IS NULL");
+            }
+            Some(any) => {
+                sql.push(" AND ").push(column).push(" IN ").bind_list(any);
+            }
         }
     }
     if let Some(since) = filter.since {

@@ -36,7 +36,7 @@ export class Parked {
     return items.filter(
       (item) =>
         [null, item.code].includes(query.get('code')) &&
-        [null, item.channel].includes(query.get('channel')) &&
+        [null, item.channel ?? 'none'].includes(query.get('channel')) &&
         item.at >= Number(query.get('since') ?? 0),
     );
   }

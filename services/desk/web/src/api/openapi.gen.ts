@@ -789,7 +789,7 @@ export interface components {
         Selection: {
             /** @description Of this account, by id or name; `none` for those that no account is known of. */
             account?: string | null;
-            /** @description On this channel. */
+            /** @description On this channel; `none` for those that no channel is known of. */
             channel?: string | null;
             /** @description With this code. */
             code?: string | null;

@@ -11,6 +11,9 @@ export interface ParkedQuery {
   until?: number;
 }
 
+/** The channel or account of those that none is known of. */
+export const NONE = 'none';
+
 const at = (id: string) => `/parked/${encodeURIComponent(id)}`;
 
 /** Those with one cause. */
@@ -19,8 +22,8 @@ export function queryOf(cause: ParkedCause): ParkedQuery {
   return {
     code,
     place,
-    account: account ? (account.id ?? account.name) : 'none',
-    ...(channel === null ? {} : { channel }),
+    channel: channel ?? NONE,
+    account: account ? (account.id ?? account.name) : NONE,
   };
 }
 

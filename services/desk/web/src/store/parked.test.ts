@@ -40,7 +40,7 @@ const item = (version: number, state: ParkedItem['state']): ParkedItem => ({
 afterEach(forgetParked);
 
 describe('causes', () => {
-  it('ask for their own messages, also where no account is known', () => {
+  it('ask for their own messages, also where no account or channel is known', () => {
     expect(queryOf(cause())).toEqual({
       code: 'webhook_malformed',
       place: 'whatsapp webhook',
@@ -50,6 +50,7 @@ describe('causes', () => {
     expect(queryOf(cause({ account: null, channel: null }))).toEqual({
       code: 'webhook_malformed',
       place: 'whatsapp webhook',
+      channel: 'none',
       account: 'none',
     });
     expect(keyOf(cause())).not.toBe(keyOf(cause({ account: null })));

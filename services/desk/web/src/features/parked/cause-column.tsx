@@ -2,6 +2,7 @@ import { ActionIcon, Button, Loader, Menu, Progress, SegmentedControl, Tooltip }
 import { Check, CloudOff, Filter, History, Menu as MenuIcon, Play, SearchX, ShieldCheck } from 'lucide-react';
 import { useState } from 'react';
 import { useShallow } from 'zustand/react/shallow';
+import { NONE } from '@/api/parked';
 import { useWords } from '@/i18n';
 import { useDesk } from '@/store/desk';
 import { ENDED, keyOf, loadParked, PERIODS, type Period, type Standing, showParked, useParked } from '@/store/parked';
@@ -180,6 +181,9 @@ function Narrow() {
             {channelName(one)}
           </Choice>
         ))}
+        <Choice chosen={channel === NONE} onClick={() => showParked({ channel: NONE })}>
+          {t('parked.noChannel')}
+        </Choice>
         <Menu.Divider />
         <Menu.Label>{t('parked.period')}</Menu.Label>
         {(Object.keys(PERIODS) as Period[]).map((one) => (

@@ -17,6 +17,7 @@ export const parkedEn = {
   'parked.period.week': 'Last 7 days',
   'parked.channel': 'Channel',
   'parked.allChannels': 'All channels',
+  'parked.noChannel': 'No known channel',
   'parked.filter': 'Channel and period',
   'parked.empty': 'Nothing is parked',
   'parked.emptyHint': 'Every message that came in went on its way. What cannot go on appears here by itself.',

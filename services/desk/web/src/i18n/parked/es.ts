@@ -19,6 +19,7 @@ export const parkedEs: Readonly<Record<keyof typeof parkedEn, string>> = {
   'parked.period.week': 'Últimos 7 días',
   'parked.channel': 'Canal',
   'parked.allChannels': 'Todos los canales',
+  'parked.noChannel': 'Sin canal conocido',
   'parked.filter': 'Canal y período',
   'parked.empty': 'No hay nada retenido',
   'parked.emptyHint': 'Todo lo que llegó siguió su camino. Lo que no pueda seguir aparece aquí solo.',

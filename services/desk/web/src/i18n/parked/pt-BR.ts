@@ -19,6 +19,7 @@ export const parkedPtBR: Readonly<Record<keyof typeof parkedEn, string>> = {
   'parked.period.week': 'Últimos 7 dias',
   'parked.channel': 'Canal',
   'parked.allChannels': 'Todos os canais',
+  'parked.noChannel': 'Sem canal conhecido',
   'parked.filter': 'Canal e período',
   'parked.empty': 'Nada está retido',
   'parked.emptyHint': 'Tudo o que chegou seguiu seu caminho. O que não puder seguir aparece aqui sozinho.',
