@@ -73,7 +73,7 @@ async fn keep(shell: &Shell, delivery: Delivery, drain: &Drain) {
 }
 
 /// What the desks of their organizations are told.
-fn told(shell: &Shell, parked: &[Parked]) -> Vec<DeskEvent> {
+pub(crate) fn told(shell: &Shell, parked: &[Parked]) -> Vec<DeskEvent> {
     let mut moved: BTreeMap<OrganizationId, Vec<ParkedId>> = BTreeMap::new();
     for one in parked {
         if let Some(organization) = one.organization {

@@ -6,13 +6,17 @@ use std::{
 };
 
 use domain::{Parked, ParkedId, Partition, error::codes};
-use ports::{StoreError, bus::BusError, journal::OutboxRow};
+use ports::{
+    StoreError,
+    bus::BusError,
+    journal::{Commit, OutboxRow},
+};
 use runtime::{Drain, names::metric};
 use tokio::time::Instant;
 
 use crate::{
-    parked::{About, KIND, MESSAGE_ID, about},
-    shell::{Shell, pause},
+    parked::{About, KIND, MESSAGE_ID, about, told},
+    shell::{Shell, Stop, pause},
 };
 
 /// The partitions that this replica relays and whose timers it fires.
@@ -106,6 +110,14 @@ enum Hindrance {
     Store(#[from] StoreError),
     #[error(transparent)]
     Bus(#[from] BusError),
+    #[error("a row cannot be parked: {0:?}")]
+    Parking(Stop),
+}
+
+impl From<Stop> for Hindrance {
+    fn from(stop: Stop) -> Self {
+        Self::Parking(stop)
+    }
 }
 
 /// Publishes until the outbox is empty.
@@ -147,7 +159,9 @@ async fn publish(shell: &Shell, rows: &[OutboxRow]) -> Result<(), Hindrance> {
         match shell.env.bus.publish(vec![row.outgoing.envelope.clone()]).await {
             Err(BusError::Unroutable(reason)) => {
                 tracing::error!(id = row.outgoing.envelope.id, reason, "nothing takes an outbox row; parked");
-                shell.env.parking.park(&[lost(shell, row, reason)]).await?;
+                let parked = vec![lost(shell, row, reason)];
+                let events = told(shell, &parked);
+                shell.commit(&Commit { parked, events, ..Commit::default() }).await?;
             }
             other => other?,
         }

@@ -3,13 +3,19 @@
 
 mod world;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use domain::{
     Command, Commanded, ConversationId, DeliveryState, DeskChange, Distribution, Failure, MessageId, Outcome, Parked,
     ParkedDecision, ParkedEntry, ParkedId, Refusal, Role, Ruling, error::codes,
 };
-use ports::{Asked, apis::RouterApi as _};
+use ports::{
+    Asked, Bus,
+    apis::RouterApi as _,
+    bus::{BusError, Depth, Envelope, Subscription},
+    topology::{Queue, Topic},
+};
 use world::{Running, World, commanded, organization, permitted, user};
 
 /// Agent 0 wrote to ana, and nobody knows whether it was sent.
@@ -181,5 +187,47 @@ async fn x_2_a_call_whose_hook_cannot_be_reached_stays_listed_and_holds_nobody_u
     let sent =
         world.until("the redrive", async || Some(entry(&world, good.id).await).filter(|one| !one.is_listed())).await;
     assert!(sent.parked.redriven_at.is_some());
+    running.stop().await;
+}
+
+/// A broker where nothing is bound to the gate's topic.
+struct WithoutGate(Arc<dyn Bus>);
+
+#[async_trait]
+impl Bus for WithoutGate {
+    async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
+        if batch.iter().any(|envelope| matches!(envelope.topic, Topic::Requested(_))) {
+            return Err(BusError::Unroutable("nobody takes it".to_owned()));
+        }
+        self.0.publish(batch).await
+    }
+
+    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
+        self.0.subscribe(queue, prefetch).await
+    }
+
+    async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
+        self.0.depth(queue).await
+    }
+
+    async fn check(&self) -> Result<(), BusError> {
+        self.0.check().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_2_a_row_that_nothing_takes_is_parked_and_the_desk_hears_of_it() {
+    let world = World::new(Distribution::Manual).await;
+    let bus = Arc::new(WithoutGate(Arc::clone(&world.env.bus))) as Arc<dyn Bus>;
+    let running = world.start_as(runtime::Env { bus, ..world.env.clone() }, |_| ());
+    let conversation = running.serve(&world, "ana").await;
+    let message = running.send(&world, conversation, "bom dia").await;
+    let parked = world
+        .until("the parked row", async || world.env.parking.list(Some(organization()), 10).await.unwrap().pop())
+        .await;
+    assert_eq!((parked.place.as_str(), parked.message), ("router outbox", Some(message)));
+    let events = world.env.views.events(organization(), 0, 100).await.unwrap();
+    let moved = |change: &DeskChange| matches!(change, DeskChange::Parked(moved) if moved.parked == [parked.id]);
+    assert_eq!(events.iter().filter(|event| moved(&event.change)).count(), 1);
     running.stop().await;
 }
