@@ -1,6 +1,9 @@
 //! What the parts of one channel service share.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use domain::{Account, Capabilities, Channel, Code, Inbound, Timestamp};
 use runtime::{Env, names::label};
@@ -27,6 +30,7 @@ pub(crate) struct Kit {
     pub(crate) media: Signer,
     /// Slots for webhook calls in work.
     pub(crate) calls: Arc<tokio::sync::Semaphore>,
+    claims: AtomicU64,
 }
 
 impl Kit {
@@ -46,6 +50,7 @@ impl Kit {
             sockets: Sockets::new(config.links),
             media: Signer::new(&config.media_secret, format!("media:{channel}")),
             calls: Arc::new(tokio::sync::Semaphore::new(config.webhooks_in_flight)),
+            claims: AtomicU64::new(0),
             kind,
             channel,
             config,
@@ -55,6 +60,11 @@ impl Kit {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.env.clock.now()
+    }
+
+    /// A name for one try to send, which no other try has, of this process or any other.
+    pub(crate) fn claim(&self) -> String {
+        format!("{}/{}", self.intake.stamps.source(), self.claims.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Counts `metric` under this channel.

@@ -49,6 +49,11 @@ impl Stamps {
         Self { source: format!("{channel}-{random:016x}").into(), streams: Arc::default() }
     }
 
+    /// This run of this process: a name that nobody had before.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
     fn streams(&self) -> MutexGuard<'_, BTreeMap<Stream, Progress>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }

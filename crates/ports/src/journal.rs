@@ -95,8 +95,19 @@ pub struct Commit {
     pub settled: Vec<Settled>,
     /// Messages to park.
     pub parked: Vec<Parked>,
+    /// Messages that are to be tried again.
+    pub reopened: Vec<Reopened>,
     /// The numbers of what channels accepted, among what this commit carries out or found carried out.
     pub heard: Vec<Heard>,
+}
+
+/// A message that is to be tried again as a whole: the ledger forgets its attempts, but for the parts that arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopened {
+    /// Which.
+    pub message: MessageId,
+    /// Parts that the provider had accepted and reported as failed later: the ledger has them as accepted.
+    pub failed: Vec<u16>,
 }
 
 /// A mark that an event or command was carried out.

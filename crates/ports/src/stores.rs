@@ -23,14 +23,17 @@ pub enum StoreError {
     Refused(String),
 }
 
-/// Send attempts, so that no crash makes a message go out twice unasked.
+/// Send attempts, so that no crash makes a message go out twice unasked. A decision to try a message again forgets
+/// those that did not arrive, in the commit of the decision ([`crate::journal::Reopened`]).
 #[async_trait]
 pub trait Ledger: Send + Sync + 'static {
-    /// Notes that `part` of `message` is about to be sent, unless it was already begun.
+    /// Notes that `part` of `message` is about to be sent, unless it was already begun. `claim` names this one try and
+    /// no other, of any process, ever: whose answer was lost asks again under the same claim, and finds its own mark
+    /// fresh.
     ///
     /// # Errors
     /// [`StoreError`]; the caller must not send then.
-    async fn begin(&self, message: MessageId, part: u16, at: Timestamp) -> Result<Begun, StoreError>;
+    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError>;
 
     /// Notes what was learnt. An outcome that says "surely not sent" (`Throttled`, `Unavailable`) clears the mark, so
     /// the next [`Ledger::begin`] is fresh.
@@ -38,20 +41,14 @@ pub trait Ledger: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`]; the attempt stays in doubt then.
     async fn finish(&self, message: MessageId, part: u16, outcome: &Outcome) -> Result<(), StoreError>;
-
-    /// A person decided to try the whole message again: forgets its failed and doubtful attempts, keeps accepted parts.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the store is away.
-    async fn reopen(&self, message: MessageId) -> Result<(), StoreError>;
 }
 
 /// What [`Ledger::begin`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// Nobody tried it: go on.
+    /// Nobody else tried it: go on.
     Fresh,
-    /// It was begun and never finished: nobody knows.
+    /// It was begun under another claim and never finished: nobody knows.
     InDoubt,
     /// It was finished, with this outcome.
     Done(Outcome),

@@ -69,7 +69,7 @@ pub enum Change {
 pub enum Effect {
     /// Ask the gate to let this message pass.
     RequestSend(Box<SendRequest>),
-    /// Before the request above goes out: forget the failed and doubtful attempts at this message. `failed` are the
+    /// In the commit that the request above goes out with: forget the failed and doubtful attempts at this message. `failed` are the
     /// parts that the provider had accepted and reported as failed later; the ledger still has them as accepted.
     Reopen {
         /// The message.

@@ -12,6 +12,10 @@ pub(crate) fn decide(state: &State, inbound: &Inbound, receipt: &Receipt, now: T
         decision.changes.push(Change::Hold(HeldReceipt { event, thread, receipt: receipt.clone(), held_at: now }));
         return decision;
     };
+    let Some(known_by) = known_by else {
+        // A retry took the place of what it is about: where the new try stands is not in it.
+        return Decision::unchanged("superseded");
+    };
     let mut decision = Decision::unchanged("stale");
     let mut message = message.clone();
     if apply(&mut message, receipt, known_by) {
@@ -22,18 +26,26 @@ pub(crate) fn decide(state: &State, inbound: &Inbound, receipt: &Receipt, now: T
     decision
 }
 
-/// The message, and the provider id by which it is known: the ids are tried best first.
-fn matched<'a>(state: &'a State, inbound: &Inbound, receipt: &'a Receipt) -> Option<(&'a Message, &'a str)> {
-    receipt.provider_ids.iter().find_map(|id| {
+/// The message, and the provider id by which one of its parts is known: the ids are tried best first. No id when none of
+/// its parts is known by one any more.
+fn matched<'a>(state: &'a State, inbound: &Inbound, receipt: &'a Receipt) -> Option<(&'a Message, Option<&'a str>)> {
+    let by = |id: &String| {
         let found = state.by_provider_id.get(&(inbound.thread.account, id.clone()))?;
-        Some((state.messages.get(found)?, id.as_str()))
-    })
+        let message = state.messages.get(found)?;
+        let known = message.delivery.as_ref().is_some_and(|delivery| delivery.part_of(id).is_some());
+        Some((message, known))
+    };
+    let exact = receipt.provider_ids.iter().find_map(|id| match by(id)? {
+        (message, true) => Some((message, Some(id.as_str()))),
+        (_, false) => None,
+    });
+    exact.or_else(|| receipt.provider_ids.iter().find_map(by).map(|(message, _)| (message, None)))
 }
 
 /// Notes the receipt on the part that the provider knows by `known_by`. Answers whether anything changed.
 pub(crate) fn apply(message: &mut Message, receipt: &Receipt, known_by: &str) -> bool {
     let Some(delivery) = &mut message.delivery else { return false };
-    let part = delivery.part_of(known_by).unwrap_or(0);
+    let Some(part) = delivery.part_of(known_by) else { return false };
     delivery.note(part, delivery.planned, receipt.state, &[], receipt.failure.clone(), receipt.at)
 }
 
@@ -100,6 +112,27 @@ mod tests {
         inbound.thread.account = domain::AccountId::derive(&["another"]);
         assert_eq!(world.inbound(inbound).why, "held");
         assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
+    }
+
+    #[test]
+    fn a_receipt_of_what_a_retry_took_the_place_of_changes_nothing() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.accepted("ana", message, 0, 2, &["a-0"]);
+        world.accepted("ana", message, 1, 2, &["a-1", "w-1"]);
+        world.receipt("ana", &["a-1"], DeliveryState::Failed);
+        let conversation = world.open("ana").id;
+        world.order(0, domain::Command::Retry { conversation, message });
+        let before = world.delivery(message);
+        for state in [DeliveryState::Failed, DeliveryState::Delivered] {
+            assert_eq!(world.receipt("ana", &["a-1", "w-1"], state).why, "superseded");
+        }
+        assert_eq!(world.delivery(message), before, "part 0, which arrived, least of all");
+        world.accepted("ana", message, 1, 2, &["b-1"]);
+        // An id of the new try counts, whichever stands first.
+        assert_eq!(world.receipt("ana", &["a-1", "b-1"], DeliveryState::Delivered).why, "matched");
+        assert_eq!(world.delivery(message).parts[1].state, DeliveryState::Delivered);
+        assert_eq!(world.delivery(message).parts[0].state, DeliveryState::Accepted);
     }
 
     #[test]

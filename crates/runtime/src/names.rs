@@ -161,6 +161,8 @@ metrics! {
     DELIVERY_OUTCOMES = "afluente_delivery_outcomes_total", Shape::Counter, [CHANNEL, OUTCOME];
     /// Duplicates that changed nothing.
     DEDUP_HITS = "afluente_dedup_hits_total", Shape::Counter, [PLACE];
+    /// Receipts about a try that a later one took the place of; they changed nothing.
+    RECEIPTS_SUPERSEDED = "afluente_receipts_superseded_total", Shape::Counter, [CHANNEL];
     /// Messages parked, by place and code.
     PARKED = "afluente_parked_messages_total", Shape::Counter, [PLACE, CODE];
     /// Those of them that say not whose they are, so that no supervisor sees them.

@@ -10,7 +10,7 @@ use ports::{
     Settled,
     bus::{Envelope, headers},
     conservation::{Fate, Heard, Stamp},
-    journal::{Commit, Outgoing, Processed, ProviderId, TimerChange, TimerKind},
+    journal::{Commit, Outgoing, Processed, ProviderId, Reopened, TimerChange, TimerKind},
     topology::Topic,
 };
 use routing::{Change, Effect, State, Timer};
@@ -37,12 +37,11 @@ pub(crate) struct Draft {
     decided: Vec<(ParkedDecision, u64)>,
     settled: Vec<Settled>,
     parked: Vec<Parked>,
+    reopened: Vec<Reopened>,
     /// The numbers of what channels accepted.
     pub(crate) heard: Vec<(Stamp, Fate)>,
     /// Organizations whose distribution has a reason to look again.
     pub(crate) nudges: BTreeSet<OrganizationId>,
-    /// Messages whose attempts are forgotten before the commit, with the parts that failed after acceptance.
-    pub(crate) reopen: Vec<(MessageId, Vec<u16>)>,
 }
 
 impl Draft {
@@ -123,7 +122,7 @@ impl Draft {
                 let envelope = requested(&request, Topic::Requested(partition), span);
                 self.outbox.push(Outgoing { partition, at: now, envelope });
             }
-            Effect::Reopen { message, failed } => self.reopen.push((message, failed)),
+            Effect::Reopen { message, failed } => self.reopened.push(Reopened { message, failed }),
             Effect::ParkSend { request, part, failure } => {
                 let topic = Topic::Requested(request.thread.partition(self.partitions));
                 self.parked.push(in_doubt(&request, part, failure, &topic, now));
@@ -182,6 +181,7 @@ impl Draft {
             decided: self.decided,
             settled: self.settled,
             parked: self.parked,
+            reopened: self.reopened,
             heard: Heard::of(self.heard),
         };
         commit.events = events(&commit, state, now);

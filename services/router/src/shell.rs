@@ -8,8 +8,8 @@ use std::{
 };
 
 use domain::{
-    Class, Conversation, DeliveryState, DeskChange, DeskEvent, Failure, Message, OrganizationId, Outcome, ParkedId,
-    ParkedMoved, Partition, Refusal, Stage, error::codes,
+    Class, Conversation, DeliveryState, DeskChange, DeskEvent, Message, OrganizationId, ParkedId, ParkedMoved,
+    Partition, Refusal, Stage,
 };
 use ports::{
     StoreError,
@@ -223,14 +223,6 @@ impl Shell {
     }
 
     async fn write(&self, mut draft: Draft, state: &State, now: domain::Timestamp) -> Result<(), Stop> {
-        for (message, failed) in std::mem::take(&mut draft.reopen) {
-            // Before the commit: a crash in between leaves a failed message that can be tried again as before.
-            for part in failed {
-                let failure = Failure::of(codes::PROVIDER_REJECTED);
-                self.env.ledger.finish(message, part, &Outcome::Rejected { failure }).await?;
-            }
-            self.env.ledger.reopen(message).await?;
-        }
         let nudges = std::mem::take(&mut draft.nudges);
         let Some(commit) = draft.into_commit(state, now) else { return Ok(()) };
         let events = self.env.journal.commit(&commit).await.map_err(|error| {
@@ -297,6 +289,9 @@ impl Shell {
                 }
                 (Event::Inbound(_) | Event::Command(_), "duplicate") => {
                     metrics.count(metric::DEDUP_HITS, &[(label::PLACE, "router")], 1);
+                }
+                (Event::Inbound(inbound), "superseded") => {
+                    metrics.count(metric::RECEIPTS_SUPERSEDED, &[(label::CHANNEL, inbound.channel.as_str())], 1);
                 }
                 (_, why @ ("taken" | "assigned" | "transferred")) => {
                     metrics.count(metric::ASSIGNMENTS, &[(label::KIND, why)], 1);

@@ -228,7 +228,7 @@ async fn x_2_a_doubtful_send_is_parked_and_a_retry_reopens_the_ledger() {
     let conversation = running.serve(&world, "ana").await;
     let message = running.send(&world, conversation, "bom dia").await;
     permitted(&mut channel).await;
-    world.env.ledger.begin(message, 0, world.now()).await.unwrap();
+    world.env.ledger.begin(message, 0, &world.claim(), world.now()).await.unwrap();
     let doubt = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };
     world.env.ledger.finish(message, 0, &doubt).await.unwrap();
     world.attempted("ana", message, doubt).await;
@@ -242,7 +242,7 @@ async fn x_2_a_doubtful_send_is_parked_and_a_retry_reopens_the_ledger() {
     running.order(&world, 0, Command::Retry { conversation, message }).await;
     let second = permitted(&mut channel).await;
     assert_eq!(second.request.message, message);
-    assert_eq!(world.env.ledger.begin(message, 0, world.now()).await.unwrap(), ports::Begun::Fresh);
+    assert_eq!(world.env.ledger.begin(message, 0, &world.claim(), world.now()).await.unwrap(), ports::Begun::Fresh);
     let accepted = Outcome::Accepted { provider_ids: vec!["gs-2".into()] };
     world.env.ledger.finish(message, 0, &accepted).await.unwrap();
     world.attempted("ana", message, accepted).await;
@@ -253,7 +253,7 @@ async fn x_2_a_doubtful_send_is_parked_and_a_retry_reopens_the_ledger() {
     world.delivery(conversation, message, DeliveryState::Failed).await;
     running.order(&world, 0, Command::Retry { conversation, message }).await;
     permitted(&mut channel).await;
-    assert_eq!(world.env.ledger.begin(message, 0, world.now()).await.unwrap(), ports::Begun::Fresh);
+    assert_eq!(world.env.ledger.begin(message, 0, &world.claim(), world.now()).await.unwrap(), ports::Begun::Fresh);
     running.stop().await;
 }
 

@@ -125,7 +125,7 @@ async fn x_2_an_operator_decides_that_a_doubtful_send_goes_again() {
     permitted(&mut channel).await;
     for _ in 0..2 {
         // Twice: what goes again may be in doubt again.
-        assert_eq!(world.env.ledger.begin(message, 0, world.now()).await.unwrap(), ports::Begun::Fresh);
+        assert_eq!(world.env.ledger.begin(message, 0, &world.claim(), world.now()).await.unwrap(), ports::Begun::Fresh);
         let doubt = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };
         world.env.ledger.finish(message, 0, &doubt).await.unwrap();
         world.attempted("ana", message, doubt).await;

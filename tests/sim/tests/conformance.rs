@@ -38,6 +38,11 @@ conformance!(decisions, async {
     Some(((Arc::new(store.clone()) as Arc<dyn Journal>, Arc::new(store) as Arc<dyn Parking>), ()))
 });
 
+conformance!(reopening, async {
+    let store = Store::default();
+    Some(((Arc::new(store.clone()) as Arc<dyn Journal>, Arc::new(store) as Arc<dyn Ledger>), ()))
+});
+
 conformance!(views, async {
     let store = Store::default();
     Some(((Arc::new(store.clone()) as Arc<dyn Journal>, Arc::new(store) as Arc<dyn Views>), ()))

@@ -51,6 +51,11 @@ conformance!(decisions, async {
     Some(((world.0.store.clone() as Arc<dyn Journal>, world.0.store.clone() as Arc<dyn Parking>), world))
 });
 
+conformance!(reopening, async {
+    let world = fresh().await;
+    Some(((world.0.store.clone() as Arc<dyn Journal>, world.0.store.clone() as Arc<dyn Ledger>), world))
+});
+
 conformance!(views, async {
     let world = fresh().await;
     Some(((world.0.store.clone() as Arc<dyn Journal>, world.0.store.clone() as Arc<dyn Views>), world))

@@ -2,23 +2,24 @@
 
 use async_trait::async_trait;
 use domain::{MessageId, Outcome, Timestamp};
-use ports::{Begun, Ledger, StoreError};
+use ports::{Begun, Ledger, StoreError, journal::Reopened};
+use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
     SqlStore,
-    statement::{json, printed},
+    statement::{Sql, json, printed, text},
 };
 
 #[async_trait]
 impl Ledger for SqlStore {
-    async fn begin(&self, message: MessageId, part: u16, at: Timestamp) -> Result<Begun, StoreError> {
+    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError> {
         let key = || vec![printed(message), i64::from(part).into()];
         loop {
             let mut values = key();
-            values.push(at.millis().into());
+            values.extend([at.millis().into(), text(claim)]);
             let begun = self
                 .write(
-                    "INSERT INTO attempts (message, part, state, begun_at) VALUES ($1, $2, 'begun', $3)
+                    "INSERT INTO attempts (message, part, state, begun_at, claim) VALUES ($1, $2, 'begun', $3, $4)
                      ON CONFLICT (message, part) DO NOTHING",
                     values,
                 )
@@ -26,14 +27,14 @@ impl Ledger for SqlStore {
             if begun == 1 {
                 return Ok(Begun::Fresh);
             }
-            let known = self.read_one("SELECT outcome FROM attempts WHERE message = $1 AND part = $2", key()).await?;
-            match known {
-                Some(row) => {
-                    return Ok(row.optional_json("outcome")?.map_or(Begun::InDoubt, Begun::Done));
-                }
-                // It was cleared between the two statements: begin anew.
-                None => continue,
-            }
+            let known = "SELECT outcome, claim FROM attempts WHERE message = $1 AND part = $2";
+            // It may have been cleared between the two statements: then begin anew.
+            let Some(row) = self.read_one(known, key()).await? else { continue };
+            return Ok(match row.optional_json("outcome")? {
+                Some(outcome) => Begun::Done(outcome),
+                None if row.optional_text("claim")?.as_deref() == Some(claim) => Begun::Fresh,
+                None => Begun::InDoubt,
+            });
         }
     }
 
@@ -41,8 +42,8 @@ impl Ledger for SqlStore {
         let key = vec![printed(message), i64::from(part).into()];
         let state = match outcome {
             Outcome::Throttled { .. } | Outcome::Unavailable { .. } => {
-                let text = "DELETE FROM attempts WHERE message = $1 AND part = $2 AND state = 'begun'";
-                return self.write(text, key).await.map(|_| ());
+                let cleared = "DELETE FROM attempts WHERE message = $1 AND part = $2 AND state = 'begun'";
+                return self.write(cleared, key).await.map(|_| ());
             }
             Outcome::Accepted { .. } => "accepted",
             Outcome::InDoubt { .. } => "in_doubt",
@@ -50,12 +51,18 @@ impl Ledger for SqlStore {
         };
         let mut values = key;
         values.extend([state.into(), json(outcome)?]);
-        let text = "UPDATE attempts SET state = $3, outcome = $4 WHERE message = $1 AND part = $2";
-        self.write(text, values).await.map(|_| ())
+        let update = "UPDATE attempts SET state = $3, outcome = $4 WHERE message = $1 AND part = $2";
+        self.write(update, values).await.map(|_| ())
     }
+}
 
-    async fn reopen(&self, message: MessageId) -> Result<(), StoreError> {
-        let text = "DELETE FROM attempts WHERE message = $1 AND state <> 'accepted'";
-        self.write(text, vec![printed(message)]).await.map(|_| ())
+/// Part of a commit: see [`Reopened`].
+pub(crate) async fn reopen<C: ConnectionTrait>(on: &C, reopened: &[Reopened]) -> Result<(), DbErr> {
+    for Reopened { message, failed } in reopened {
+        let mut sql = Sql::new("DELETE FROM attempts WHERE message = ");
+        sql.bind(message.to_string()).push(" AND (state <> 'accepted' OR part IN ");
+        sql.bind_list(failed.iter().map(|part| i64::from(*part).into())).push(")");
+        on.execute_raw(sql.into_statement(on.get_database_backend())).await?;
     }
+    Ok(())
 }

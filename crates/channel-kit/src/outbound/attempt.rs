@@ -41,10 +41,11 @@ pub(super) async fn part(
     let mut backoff = Backoff::new(kit.config.first_pause, kit.config.longest_pause);
     let mut last = Failure::of(codes::PROVIDER_UNAVAILABLE);
     let mut tries = 0;
+    let claim = kit.claim();
     loop {
         let out_of_time = started.elapsed() >= kit.config.hold;
         let prepared = prepare(shared, live, &part, out_of_time).await?;
-        match begin(shared, permitted, index).await? {
+        match begin(shared, permitted, index, &claim).await? {
             Begun::Done(outcome) => return Some(outcome),
             Begun::InDoubt => {
                 let reason = Some("the service stopped between the request and its answer".to_owned());
@@ -182,10 +183,10 @@ async fn media(shared: &Shared, content: &Content) -> Result<Option<MediaHandle>
 }
 
 /// Notes the attempt; waits for the ledger as long as it takes, since nothing may be sent without it.
-async fn begin(shared: &Shared, permitted: &Permitted, index: u16) -> Option<Begun> {
+async fn begin(shared: &Shared, permitted: &Permitted, index: u16, claim: &str) -> Option<Begun> {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
     loop {
-        match shared.kit.env.ledger.begin(permitted.request.message, index, shared.kit.now()).await {
+        match shared.kit.env.ledger.begin(permitted.request.message, index, claim, shared.kit.now()).await {
             Ok(begun) => return Some(begun),
             Err(error) => tracing::warn!(%error, message = %permitted.request.message, "a send waits for the ledger"),
         }

@@ -171,14 +171,18 @@ fn read(kit: &Kit, delivery: Delivery) -> Option<Job> {
 async fn lane(shared: Arc<Shared>, mut runner: Runner) {
     while !shared.drain.has_begun() {
         let Some(job) = runner.next() else { break };
+        if !job.delivery.is_current() {
+            // The broker took it back and gives it again, to us or to another replica.
+            continue;
+        }
         let span = trace::process(&job.delivery.envelope, &job.queue);
         let started = tokio::time::Instant::now().into_std();
-        let settled = message(&shared, &job.permitted).instrument(span).await;
+        let settled = message(&shared, &job).instrument(span).await;
         runtime::bus::processed(&shared.kit.env.metrics, &job.queue, started, "");
-        match settled {
-            Some(Reported) => job.delivery.ack(),
-            // The drain came first: dropping it puts it back, and the ledger knows what was done.
-            None => break,
+        // Else the drain came first, or the broker took it back: dropping it puts it back, and the ledger knows what was
+        // done.
+        if let Some(Reported) = settled {
+            job.delivery.ack();
         }
     }
 }
@@ -186,8 +190,8 @@ async fn lane(shared: Arc<Shared>, mut runner: Runner) {
 /// Every part that was tried has been reported, and the broker confirmed it.
 struct Reported;
 
-/// Carries one message out. None when the drain came first.
-async fn message(shared: &Shared, permitted: &Permitted) -> Option<Reported> {
+/// Carries one message out. None when the drain came first, or the broker took it back between two parts.
+async fn message(shared: &Shared, Job { permitted, delivery, .. }: &Job) -> Option<Reported> {
     let request = &permitted.request;
     trace::note(attribute::CHANNEL, request.channel.to_string());
     trace::note(attribute::DIRECTION, "outbound");
@@ -212,6 +216,9 @@ async fn message(shared: &Shared, permitted: &Permitted) -> Option<Reported> {
     };
     let planned = u16::try_from(parts.len()).unwrap_or(u16::MAX);
     for (index, content) in (0..planned).zip(parts) {
+        if !delivery.is_current() {
+            return None;
+        }
         let outcome = attempt::part(shared, &live, permitted, index, content).await?;
         let accepted = matches!(outcome, Outcome::Accepted { .. });
         report::report(shared, permitted, index, planned, outcome).await?;

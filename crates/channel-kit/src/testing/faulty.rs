@@ -1,14 +1,15 @@
-//! A broker that can be taken away.
+//! A broker that can be taken away or take back what it gave, and a ledger whose answers are lost.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, Ordering},
 };
 
 use async_trait::async_trait;
+use domain::{MessageId, Outcome, Timestamp};
 use ports::{
-    Bus,
-    bus::{BusError, Depth, Envelope, Subscription},
+    Begun, Bus, Ledger, StoreError,
+    bus::{BusError, Delivery, Depth, Envelope, Settle, Settlement, Subscription},
     topology::Queue,
 };
 
@@ -16,12 +17,14 @@ use ports::{
 pub struct FaultyBus {
     inner: Arc<dyn Bus>,
     away: AtomicBool,
+    /// What channels have in hand to send.
+    hands: Arc<Mutex<Vec<Arc<Hand>>>>,
 }
 
 impl FaultyBus {
     /// Over a bus that works.
     pub fn new(inner: Arc<dyn Bus>) -> Arc<Self> {
-        Arc::new(Self { inner, away: AtomicBool::new(false) })
+        Arc::new(Self { inner, away: AtomicBool::new(false), hands: Arc::default() })
     }
 
     /// Takes the broker away, or brings it back.
@@ -29,8 +32,34 @@ impl FaultyBus {
         self.away.store(away, Ordering::SeqCst);
     }
 
+    /// Takes back what channels have in hand to send, as when their connection is lost: it is delivered again, and what
+    /// they do with what they have is no longer heard.
+    pub fn take_back(&self) {
+        let hands = std::mem::take(&mut *self.hands.lock().unwrap());
+        hands.iter().for_each(|hand| drop(hand.0.lock().unwrap().take()));
+    }
+
     fn there(&self) -> Result<(), BusError> {
         if self.away.load(Ordering::SeqCst) { Err(BusError::Unavailable("taken away".into())) } else { Ok(()) }
+    }
+}
+
+/// A delivery until it is settled or taken back.
+struct Hand(Mutex<Option<Delivery>>);
+
+impl Settle for Hand {
+    fn settle(&self, _tag: u64, settlement: Settlement) {
+        let Some(delivery) = self.0.lock().unwrap().take() else { return };
+        match settlement {
+            Settlement::Ack => delivery.ack(),
+            Settlement::Requeue => drop(delivery),
+            Settlement::Retry(pause) => delivery.retry(pause),
+            Settlement::Park { code, reason } => delivery.park(code, reason),
+        }
+    }
+
+    fn is_current(&self) -> bool {
+        self.0.lock().unwrap().is_some()
     }
 }
 
@@ -42,7 +71,18 @@ impl Bus for FaultyBus {
     }
 
     async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
-        self.inner.subscribe(queue, prefetch).await
+        let sends = matches!(queue, Queue::ChannelOutbound(..));
+        let subscription = self.inner.subscribe(queue, prefetch).await?;
+        if !sends {
+            return Ok(subscription);
+        }
+        let hands = Arc::clone(&self.hands);
+        Ok(subscription.opening(Arc::new(move |delivery| {
+            let (envelope, attempt) = (delivery.envelope.clone(), delivery.attempt);
+            let hand = Arc::new(Hand(Mutex::new(Some(delivery))));
+            hands.lock().unwrap().push(Arc::clone(&hand));
+            vec![Delivery::new(envelope, attempt, 0, hand)]
+        })))
     }
 
     async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
@@ -52,5 +92,28 @@ impl Bus for FaultyBus {
 
     async fn check(&self) -> Result<(), BusError> {
         self.there()
+    }
+}
+
+/// A ledger that notes each attempt, and whose first answer about each is lost.
+pub(super) struct MumblingLedger {
+    pub(super) inner: Arc<dyn Ledger>,
+    pub(super) asked: Mutex<Vec<(MessageId, u16)>>,
+}
+
+#[async_trait]
+impl Ledger for MumblingLedger {
+    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError> {
+        let begun = self.inner.begin(message, part, claim, at).await?;
+        let mut asked = self.asked.lock().unwrap();
+        if asked.contains(&(message, part)) {
+            return Ok(begun);
+        }
+        asked.push((message, part));
+        Err(StoreError::Unavailable("the answer was lost".to_owned()))
+    }
+
+    async fn finish(&self, message: MessageId, part: u16, outcome: &Outcome) -> Result<(), StoreError> {
+        self.inner.finish(message, part, outcome).await
     }
 }

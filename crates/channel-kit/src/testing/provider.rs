@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use crate::http::{AccountHttp, Exchange, NoAnswer, ProviderRequest, ProviderResponse};
 
@@ -18,6 +19,8 @@ pub enum Reply {
     Answer(ProviderResponse),
     /// No answer, for this reason.
     Silence(NoAnswer),
+    /// This answer, once it is rung for.
+    When(Arc<Notify>, ProviderResponse),
     /// The request hangs for ever, as when the process dies in the middle of it.
     Hang,
 }
@@ -70,6 +73,10 @@ impl Exchange for FakeProvider {
         match reply {
             Reply::Answer(answer) => Ok(answer),
             Reply::Silence(why) => Err(why),
+            Reply::When(bell, answer) => {
+                bell.notified().await;
+                Ok(answer)
+            }
             Reply::Hang => {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 Err(NoAnswer::Unknown("hung".to_owned()))

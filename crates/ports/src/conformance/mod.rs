@@ -9,7 +9,7 @@
 //!
 //! What is made must be fresh for each test: nobody else's messages or rows. A bus must have partitions 0 and 1 and the
 //! channel `whatsapp`. The second value is kept until the test has ended. `views` takes a pair of the journal and the
-//! views on it, `decisions` one of the journal and the parking. Nothing here measures time; what must come is awaited
+//! views on it, `decisions` one of the journal and the parking, `reopening` one of the journal and the ledger. Nothing here measures time; what must come is awaited
 //! with patience.
 #![allow(
     clippy::unwrap_used,
@@ -33,6 +33,7 @@ pub mod leases;
 pub mod ledger;
 pub mod mailboxes;
 pub mod parking;
+pub mod reopening;
 pub mod samples;
 pub mod sign_ins;
 pub mod templates;
@@ -127,7 +128,7 @@ macro_rules! conformance {
                 an_attempt_begins_once,
                 a_finished_attempt_answers_its_outcome,
                 surely_not_sent_may_begin_again,
-                reopening_keeps_what_was_accepted,
+                who_asks_again_under_its_own_claim_goes_on,
                 of_many_only_one_begins,
             ]
         );
@@ -210,6 +211,13 @@ macro_rules! conformance {
                 a_message_that_settles_leaves_the_list,
                 what_was_ended_and_is_parked_again_is_listed_again,
             ]
+        );
+    };
+    (reopening, $fresh:expr) => {
+        $crate::conformance_tests!(
+            reopening,
+            $fresh,
+            [reopening_keeps_what_arrived, a_commit_that_does_not_stand_reopens_nothing,]
         );
     };
     (templates, $fresh:expr) => {

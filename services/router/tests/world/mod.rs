@@ -194,6 +194,11 @@ impl World {
         .await
     }
 
+    /// A claim on an attempt that nobody else has.
+    pub fn claim(&self) -> String {
+        self.next().to_string()
+    }
+
     pub async fn messages(&self, conversation: ConversationId) -> Vec<Message> {
         self.env.views.messages(organization(), conversation, None, 5_000).await.unwrap()
     }

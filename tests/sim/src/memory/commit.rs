@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Conversation, DeskEvent, Message, Seat, Thread, invariants};
-use ports::journal::{Commit, CommitError, TimerChange};
+use domain::{Conversation, DeskEvent, Message, Outcome, Seat, Thread, invariants};
+use ports::journal::{Commit, CommitError, Reopened, TimerChange};
 
 use super::tables::{Tables, Timer};
 
@@ -113,6 +113,12 @@ impl Tables {
         commit.timers.iter().for_each(|change| self.set(change));
         commit.decided.iter().for_each(|(decision, _)| self.decide(decision));
         self.settle(&commit.settled);
+        for Reopened { message, failed } in &commit.reopened {
+            self.attempts.retain(|(of, part), attempt| {
+                let arrived = matches!(attempt.outcome, Some(Outcome::Accepted { .. })) && !failed.contains(part);
+                of != message || arrived
+            });
+        }
         self.park(&commit.parked);
         self.heard.extend(commit.heard.iter().cloned());
         for outgoing in &commit.outbox {

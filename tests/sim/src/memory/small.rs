@@ -44,12 +44,14 @@ impl Tables {
 
 #[async_trait]
 impl Ledger for Store {
-    async fn begin(&self, message: MessageId, part: u16, at: Timestamp) -> Result<Begun, StoreError> {
+    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError> {
         self.ask(|tables| match tables.attempts.get(&(message, part)) {
             Some(Attempt { outcome: Some(outcome), .. }) => Begun::Done(outcome.clone()),
+            Some(begun) if begun.claim == claim => Begun::Fresh,
             Some(_) => Begun::InDoubt,
             None => {
-                tables.attempts.insert((message, part), Attempt { begun_at: at, outcome: None });
+                let attempt = Attempt { begun_at: at, claim: claim.to_owned(), outcome: None };
+                tables.attempts.insert((message, part), attempt);
                 Begun::Fresh
             }
         })
@@ -69,11 +71,6 @@ impl Ledger for Store {
             }
         })
         .await
-    }
-
-    async fn reopen(&self, message: MessageId) -> Result<(), StoreError> {
-        let arrived = |attempt: &Attempt| matches!(attempt.outcome, Some(Outcome::Accepted { .. }));
-        self.ask(|tables| tables.attempts.retain(|(of, _), attempt| *of != message || arrived(attempt))).await
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Timer {
 pub struct Attempt {
     /// Since when.
     pub begun_at: Timestamp,
+    /// By whom.
+    pub claim: String,
     /// How it ended.
     pub outcome: Option<Outcome>,
 }

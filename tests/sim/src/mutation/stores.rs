@@ -18,16 +18,12 @@ pub(super) struct ForgetfulLedger(pub(super) Arc<dyn Ledger>);
 
 #[async_trait]
 impl Ledger for ForgetfulLedger {
-    async fn begin(&self, message: MessageId, part: u16, at: Timestamp) -> Result<Begun, StoreError> {
-        self.0.begin(message, part, at).await.map(|_| Begun::Fresh)
+    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError> {
+        self.0.begin(message, part, claim, at).await.map(|_| Begun::Fresh)
     }
 
     async fn finish(&self, message: MessageId, part: u16, outcome: &Outcome) -> Result<(), StoreError> {
         self.0.finish(message, part, outcome).await
-    }
-
-    async fn reopen(&self, message: MessageId) -> Result<(), StoreError> {
-        self.0.reopen(message).await
     }
 }
 

@@ -17,7 +17,7 @@ use ports::{
 use sea_orm::{DatabaseTransaction, DbErr, Value};
 
 use crate::{
-    SqlStore, conservation,
+    SqlStore, conservation, ledger,
     parking::{self, decisions},
     rows,
     rows::{CONTACTS, CONVERSATIONS, MESSAGES, SEATS, provider_key},
@@ -238,6 +238,7 @@ async fn write(on: &DatabaseTransaction, commit: &Commit, ready: Ready) -> Resul
     }
     decisions::insert_decisions(on, ready.decided).await.map_err(stands_against)?;
     decisions::settle(on, &commit.settled).await.map_err(stands_against)?;
+    ledger::reopen(on, &commit.reopened).await.map_err(stands_against)?;
     insert_rows(on, parking::PARKED, parking::AGAIN, ready.parked).await.map_err(stands_against)?;
     conservation::note_heard(on, ready.heard).await.map_err(stands_against)?;
     insert_rows(on, OUTBOX, "", ready.outbox).await.map_err(stands_against)?;

@@ -37,6 +37,11 @@ conformance!(decisions, async {
     Some(((Arc::new(store.clone()) as Arc<dyn Journal>, Arc::new(store) as Arc<dyn Parking>), world))
 });
 
+conformance!(reopening, async {
+    let (store, world) = crate::fresh().await?;
+    Some(((Arc::new(store.clone()) as Arc<dyn Journal>, Arc::new(store) as Arc<dyn Ledger>), world))
+});
+
 conformance!(views, async {
     let (store, world) = crate::fresh().await?;
     Some(((Arc::new(store.clone()) as Arc<dyn Journal>, Arc::new(store) as Arc<dyn Views>), world))

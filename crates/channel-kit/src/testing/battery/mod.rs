@@ -84,6 +84,8 @@ pub async fn sends(fixture: SendFixture) {
     outgoing::permits(&fixture).await;
     outgoing::tried_again(&fixture).await;
     outgoing::crashes(&fixture).await;
+    outgoing::a_lost_answer_of_the_ledger(&fixture).await;
+    outgoing::taken_back(&fixture).await;
     outgoing::panics_and_doubts(&fixture).await;
     let transcripts = outgoing::revoked(&fixture).await;
     assert!(transcripts.contains("Transcript"), "exchanges are kept: {transcripts}");

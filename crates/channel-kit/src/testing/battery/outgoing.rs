@@ -1,14 +1,17 @@
 //! Sends: in order, in parts, without a permit, too fast, with lost answers, with crashes at every step.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use domain::{Account, Attempted, Content, Outcome, Permitted, Timestamp, error::codes};
+
+use tokio::sync::Notify;
 
 use super::{SendFixture, sibling};
 use crate::{
     http::NoAnswer,
     testing::{
         FakeProvider, Reply, Running, World,
+        faulty::MumblingLedger,
         unruly::{PANIC_WORD, Unruly},
         world::until,
     },
@@ -134,12 +137,12 @@ pub(super) async fn crashes(fixture: &SendFixture) {
     let now = scene.world.env.clock.now();
 
     let begun = scene.write(fixture, "begun, then died");
-    ledger.begin(begun.request.message, 0, now).await.unwrap();
+    ledger.begin(begun.request.message, 0, "a process that died", now).await.unwrap();
     assert!(matches!(scene.send(&begun).await, Outcome::InDoubt { .. }), "nobody knows, so nobody sends");
 
     let done = scene.write(fixture, "sent, then died before the report");
     let outcome = Outcome::Accepted { provider_ids: vec!["id-1".to_owned()] };
-    ledger.begin(done.request.message, 0, now).await.unwrap();
+    ledger.begin(done.request.message, 0, "a process that died", now).await.unwrap();
     ledger.finish(done.request.message, 0, &outcome).await.unwrap();
     assert_eq!(scene.send(&done).await, outcome, "the report comes after all");
     assert_eq!(scene.provider.asked().len(), before, "and nothing went out");
@@ -154,6 +157,41 @@ pub(super) async fn crashes(fixture: &SendFixture) {
     let mut scene = Scene { world, provider, running };
     assert!(matches!(scene.first(&within).await.outcome, Outcome::InDoubt { .. }));
     assert_eq!(scene.provider.asked().len(), before + 1, "it is not sent again");
+}
+
+/// The store notes the attempt and its answer is lost: the channel finds its own mark, and sends.
+pub(super) async fn a_lost_answer_of_the_ledger(fixture: &SendFixture) {
+    let mut world = World::open().await;
+    let inner = Arc::clone(&world.env.ledger);
+    world.env.ledger = Arc::new(MumblingLedger { inner, asked: Mutex::default() });
+    let provider = FakeProvider::new(Reply::Answer(fixture.accepted.clone()));
+    let running = start(&world, fixture, &provider).await;
+    let before = provider.asked().len();
+    let mut scene = Scene { world, provider, running };
+    let message = scene.write(fixture, "noted twice");
+    assert!(accepted(&scene.send(&message).await));
+    assert_eq!(scene.provider.asked().len() - before, 1);
+}
+
+/// The connection to the broker is lost while a part is on its way: what is next belongs to whom the broker gives it.
+pub(super) async fn taken_back(fixture: &SendFixture) {
+    let mut scene = scene(fixture).await;
+    let before = scene.provider.asked().len();
+    let bell = Arc::new(Notify::new());
+    scene.provider.then([Reply::When(Arc::clone(&bell), fixture.accepted.clone())]);
+    let long = scene.write(fixture, &three_parts(fixture));
+    let next = scene.write(fixture, "the next message");
+    scene.world.send(&long).await;
+    scene.world.send(&next).await;
+    until("the first part is out", async || scene.provider.asked().len() == before + 1).await;
+    scene.world.bus.take_back();
+    bell.notify_one();
+    let seen = scene.world.attempted(5).await.into_iter().map(|one| (one.message, one.part)).collect::<Vec<_>>();
+    let part = |part| (long.request.message, part);
+    assert_eq!(seen, [part(0), part(0), part(1), part(2), (next.request.message, 0)], "the first is told twice");
+    assert_eq!(scene.provider.asked().len() - before, 4, "nothing went out twice");
+    scene.running.drain().await;
+    scene.world.quiet().await;
 }
 
 /// A lost answer and a panic leave a doubt, and the lane goes on.
