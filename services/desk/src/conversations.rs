@@ -6,14 +6,16 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use domain::{Channel, Command, Conversation, Done, QueueId, Stage, Target, UserId};
+use domain::{Channel, Command, Conversation, ConversationId, Done, QueueId, Stage, Target, UserId};
 use ports::{ConversationFilter, StageCount};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    caller::{Caller, Intent, Meant, QueryOf},
+    call::{Call, orders},
+    caller::{Caller, QueryOf},
     dto,
+    names::Names,
     problem::{Problem, ProblemDetails},
     state::{Desk, Shared},
 };
@@ -188,29 +190,6 @@ pub(crate) async fn read(
     Ok(Json(desk.tell(&conversation, &caller.names).await))
 }
 
-/// Take a waiting conversation.
-#[utoipa::path(
-    post, path = "/conversations/{id}/take", tag = "conversations",
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 200, body = dto::Conversation),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-        (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "already_taken, at_capacity, agent_unavailable, conversation_closed"),
-    )
-)]
-pub(crate) async fn take(
-    State(desk): State<Shared>,
-    caller: Caller,
-    intent: Intent,
-    Path(id): Path<String>,
-) -> Result<Json<dto::Conversation>, Problem> {
-    act(&desk, &caller, &intent, &id, |conversation| Command::Take { conversation: conversation.id }).await
-}
-
 /// Where a conversation goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -238,123 +217,66 @@ pub(crate) struct Transfer {
     to: TransferTarget,
 }
 
-/// Hand a conversation to a colleague or a queue.
-#[utoipa::path(
-    post, path = "/conversations/{id}/transfer", tag = "conversations", request_body = Transfer,
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 200, body = dto::Conversation),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_yours"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json",
-            description = "not_found: the conversation, the agent or the queue"),
-        (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "agent_unavailable, at_capacity, conversation_closed"),
-    )
-)]
-pub(crate) async fn transfer(
-    State(desk): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-    Meant(intent, Transfer { to }): Meant<Transfer>,
-) -> Result<Json<dto::Conversation>, Problem> {
-    let names = &caller.names;
-    let to = match to.kind {
+orders! {
+    "conversations";
+
+    /// Take a waiting conversation.
+    take: post "/conversations/{id}/take" on "id";
+        answers 200 OK dto::Conversation;
+        refuses 404 "not_found", 409 "already_taken, at_capacity, agent_unavailable, conversation_closed";
+        |call: Call| act(&call, |conversation| Command::Take { conversation }).await?;
+
+    /// Hand a conversation to a colleague or a queue.
+    transfer: post "/conversations/{id}/transfer" on "id"; takes Transfer;
+        answers 200 OK dto::Conversation;
+        refuses 403 "not_yours", 404 "not_found: the conversation, the agent or the queue",
+            409 "agent_unavailable, at_capacity, conversation_closed";
+        |call: Call<Transfer>| {
+            let to = target(&call.caller.names, &call.body.to)?;
+            act(&call, |conversation| Command::Transfer { conversation, to }).await?
+        };
+
+    /// Put a conversation back into its queue.
+    give_back: post "/conversations/{id}/return" on "id";
+        answers 200 OK dto::Conversation; refuses 403 "not_yours", 404 "not_found", 409 "conversation_closed";
+        |call: Call| act(&call, |conversation| Command::Return { conversation }).await?;
+
+    /// End a conversation.
+    conclude: post "/conversations/{id}/conclude" on "id";
+        answers 200 OK dto::Conversation; refuses 403 "not_yours", 404 "not_found", 409 "conversation_closed";
+        |call: Call| act(&call, |conversation| Command::Conclude { conversation }).await?;
+
+    /// The caller has seen the contact's messages.
+    mark_read: post "/conversations/{id}/read" on "id";
+        answers 200 OK dto::Conversation; refuses 404 "not_found";
+        |call: Call| act(&call, |conversation| Command::MarkRead { conversation }).await?;
+}
+
+/// Whom the caller means, among those who are active.
+fn target(names: &Names, to: &TransferTarget) -> Result<Target, Problem> {
+    match to.kind {
         TargetKind::Agent => {
             let user = to.id.parse::<UserId>().ok().filter(|id| names.users.get(id).is_some_and(|user| user.active));
-            Target::User(user.ok_or_else(|| Problem::not_found("agent"))?)
+            Ok(Target::User(user.ok_or_else(|| Problem::not_found("agent"))?))
         }
         TargetKind::Queue => {
             let queue = to.id.parse::<QueueId>().ok();
             let queue = queue.filter(|id| names.queues.get(id).is_some_and(|queue| queue.active));
-            Target::Queue(queue.ok_or_else(|| Problem::not_found("queue"))?)
+            Ok(Target::Queue(queue.ok_or_else(|| Problem::not_found("queue"))?))
         }
-    };
-    act(&desk, &caller, &intent, &id, |conversation| Command::Transfer { conversation: conversation.id, to }).await
+    }
 }
 
-/// Put a conversation back into its queue.
-#[utoipa::path(
-    post, path = "/conversations/{id}/return", tag = "conversations",
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 200, body = dto::Conversation),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_yours"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-        (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "conversation_closed"),
-    )
-)]
-pub(crate) async fn give_back(
-    State(desk): State<Shared>,
-    caller: Caller,
-    intent: Intent,
-    Path(id): Path<String>,
-) -> Result<Json<dto::Conversation>, Problem> {
-    act(&desk, &caller, &intent, &id, |conversation| Command::Return { conversation: conversation.id }).await
-}
-
-/// End a conversation.
-#[utoipa::path(
-    post, path = "/conversations/{id}/conclude", tag = "conversations",
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 200, body = dto::Conversation),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_yours"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-        (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "conversation_closed"),
-    )
-)]
-pub(crate) async fn conclude(
-    State(desk): State<Shared>,
-    caller: Caller,
-    intent: Intent,
-    Path(id): Path<String>,
-) -> Result<Json<dto::Conversation>, Problem> {
-    act(&desk, &caller, &intent, &id, |conversation| Command::Conclude { conversation: conversation.id }).await
-}
-
-/// The caller has seen the contact's messages.
-#[utoipa::path(
-    post, path = "/conversations/{id}/read", tag = "conversations",
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 200, body = dto::Conversation),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-    )
-)]
-pub(crate) async fn mark_read(
-    State(desk): State<Shared>,
-    caller: Caller,
-    intent: Intent,
-    Path(id): Path<String>,
-) -> Result<Json<dto::Conversation>, Problem> {
-    act(&desk, &caller, &intent, &id, |conversation| Command::MarkRead { conversation: conversation.id }).await
-}
-
-async fn act(
-    desk: &Shared,
-    caller: &Caller,
-    intent: &Intent,
-    id: &str,
-    command: impl FnOnce(&Conversation) -> Command,
-) -> Result<Json<dto::Conversation>, Problem> {
-    let before = desk.subject(caller, intent, id).await?;
-    let done = desk.command(caller, intent, command(&before)).await?;
+/// Orders it of the conversation that the call is about, and answers what became of that.
+async fn act<B: Sync>(
+    call: &Call<B>,
+    command: impl FnOnce(ConversationId) -> Command,
+) -> Result<dto::Conversation, Problem> {
+    let Call { desk, caller, intent, on, .. } = call;
+    let before = desk.subject(caller, intent, on).await?;
+    let done = desk.command(caller, intent, command(before.id)).await?;
     let after = settled(desk, caller, done, &before).await?;
-    Ok(Json(desk.tell(&after, &caller.names).await))
+    Ok(desk.tell(&after, &caller.names).await)
 }
 
 /// The conversation as the router left it; from the store where the answer does not carry it.

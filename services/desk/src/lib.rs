@@ -7,6 +7,7 @@
 //! Read `docs/api.md` first, then [`service`], then `routes.rs` (the calls), `visibility.rs` (who sees what) and
 //! `events/` (live events).
 
+mod call;
 mod caller;
 mod config;
 mod conversations;

@@ -3,14 +3,14 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
 };
 use domain::{ChoiceOption, Command, Content, Conversation, Done, Location, Message, MessageId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    caller::{Caller, Intent, Meant, QueryOf},
+    call::{Call, Nothing, orders},
+    caller::{Caller, QueryOf},
     dto, media,
     problem::{Problem, ProblemDetails},
     state::{Desk, Shared},
@@ -72,73 +72,6 @@ pub(crate) struct NewMessage {
     reply_to: Option<String>,
 }
 
-/// Write to the contact.
-#[utoipa::path(
-    post, path = "/conversations/{id}/messages", tag = "messages", request_body = NewMessage,
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 201, body = dto::Message),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json",
-            description = "bad_request, template_unfilled"),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_yours"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-        (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "window_closed, no_opt_in, opted_out, conversation_closed, template_unavailable"),
-    )
-)]
-pub(crate) async fn send(
-    State(desk): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-    Meant(intent, new): Meant<NewMessage>,
-) -> Result<(StatusCode, Json<dto::Message>), Problem> {
-    let conversation = desk.subject(&caller, &intent, &id).await?;
-    let reply_to = match &new.reply_to {
-        Some(answered) => Some(message_of(&desk, &caller, &conversation, answered).await?.id),
-        None => None,
-    };
-    let content = match content(&desk, &caller, &conversation, new.content).await {
-        Ok(content) => content,
-        // Carried out before, whatever has become of its template or file since: the router answers the same again.
-        Err(_) if desk.was_done(&caller, &intent).await? => Content::text(""),
-        Err(problem) => return Err(problem),
-    };
-    let command = Command::Send { conversation: conversation.id, content, reply_to };
-    let done = desk.command(&caller, &intent, command).await?;
-    Ok((StatusCode::CREATED, Json(written(&caller, done)?)))
-}
-
-/// Try a failed message again.
-#[utoipa::path(
-    post, path = "/conversations/{id}/messages/{message}/retry", tag = "messages",
-    params(
-        ("id" = String, Path), ("message" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 200, body = dto::Message),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_yours"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-        (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "the message did not fail, or conversation_closed"),
-    )
-)]
-pub(crate) async fn retry(
-    State(desk): State<Shared>,
-    caller: Caller,
-    intent: Intent,
-    Path((id, message)): Path<(String, String)>,
-) -> Result<Json<dto::Message>, Problem> {
-    let conversation = desk.subject(&caller, &intent, &id).await?;
-    let message = message_of(&desk, &caller, &conversation, &message).await?.id;
-    let command = Command::Retry { conversation: conversation.id, message };
-    let done = desk.command(&caller, &intent, command).await?;
-    Ok(Json(written(&caller, done)?))
-}
-
 /// A card to save.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct NewContact {
@@ -159,32 +92,58 @@ pub(crate) struct ContactSaved {
     emails: Vec<String>,
 }
 
-/// Save a contact card as a contact of the organization.
-#[utoipa::path(
-    post, path = "/conversations/{id}/contacts", tag = "messages", request_body = NewContact,
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 201, body = ContactSaved),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json", description = "bad_request"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-    )
-)]
-pub(crate) async fn save_contact(
-    State(desk): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-    Meant(intent, new): Meant<NewContact>,
-) -> Result<(StatusCode, Json<ContactSaved>), Problem> {
-    let conversation = desk.subject(&caller, &intent, &id).await?;
-    let card = domain::ContactCard::from(new.card);
-    let id = card.contact_id(caller.organization()).to_string();
-    let command = Command::SaveContact { conversation: conversation.id, card: card.clone() };
-    desk.command(&caller, &intent, command).await?;
-    let domain::ContactCard { name, phones, emails, .. } = card;
-    Ok((StatusCode::CREATED, Json(ContactSaved { id, name, phones, emails })))
+orders! {
+    "messages";
+
+    /// Write to the contact.
+    send: post "/conversations/{id}/messages" on "id"; takes NewMessage;
+        answers 201 CREATED dto::Message;
+        refuses 400 "bad_request, template_unfilled", 403 "not_yours", 404 "not_found",
+            409 "window_closed, no_opt_in, opted_out, conversation_closed, template_unavailable";
+        |call: Call<NewMessage>| sent(call).await?;
+
+    /// Try a failed message again.
+    retry: post "/conversations/{id}/messages/{message}/retry" on "id", "message";
+        answers 200 OK dto::Message;
+        refuses 403 "not_yours", 404 "not_found", 409 "the message did not fail, or conversation_closed";
+        |call: Call<Nothing, (String, String)>| {
+            let Call { desk, caller, intent, on: (id, message), .. } = &call;
+            let conversation = desk.subject(caller, intent, id).await?;
+            let message = message_of(desk, caller, &conversation, message).await?.id;
+            let done = desk.command(caller, intent, Command::Retry { conversation: conversation.id, message }).await?;
+            written(caller, done)?
+        };
+
+    /// Save a contact card as a contact of the organization.
+    save_contact: post "/conversations/{id}/contacts" on "id"; takes NewContact;
+        answers 201 CREATED ContactSaved;
+        refuses 400 "bad_request", 404 "not_found";
+        |call: Call<NewContact>| {
+            let Call { desk, caller, intent, on, body } = call;
+            let conversation = desk.subject(&caller, &intent, &on).await?.id;
+            let card = domain::ContactCard::from(body.card);
+            let id = card.contact_id(caller.organization()).to_string();
+            desk.command(&caller, &intent, Command::SaveContact { conversation, card: card.clone() }).await?;
+            let domain::ContactCard { name, phones, emails, .. } = card;
+            ContactSaved { id, name, phones, emails }
+        };
+}
+
+async fn sent(call: Call<NewMessage>) -> Result<dto::Message, Problem> {
+    let Call { desk, caller, intent, on, body } = call;
+    let conversation = desk.subject(&caller, &intent, &on).await?;
+    let reply_to = match &body.reply_to {
+        Some(answered) => Some(message_of(&desk, &caller, &conversation, answered).await?.id),
+        None => None,
+    };
+    let content = match content(&desk, &caller, &conversation, body.content).await {
+        Ok(content) => content,
+        // Carried out before, whatever has become of its template or file since: the router answers the same again.
+        Err(_) if desk.was_done(&caller, &intent).await? => Content::text(""),
+        Err(problem) => return Err(problem),
+    };
+    let command = Command::Send { conversation: conversation.id, content, reply_to };
+    written(&caller, desk.command(&caller, &intent, command).await?)
 }
 
 fn written(caller: &Caller, done: Done) -> Result<dto::Message, Problem> {

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    caller::{Caller, Intent, Meant, QueryOf},
+    call::{Call, orders},
+    caller::{Caller, QueryOf},
     dto,
     problem::{Problem, ProblemDetails},
     state::{Desk, Shared},
@@ -129,32 +130,6 @@ pub(crate) async fn read(
     }))
 }
 
-/// Send one on its way again. Not for one in doubt: that is a decision.
-#[utoipa::path(
-    post, path = "/parked/{id}/redrive", operation_id = "redrive_parked", tag = "parked",
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 200, body = dto::ParkedItem),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json",
-            description = "bad_request: it is in doubt"),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_permitted"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-        (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "already_decided"),
-    )
-)]
-pub(crate) async fn redrive(
-    State(desk): State<Shared>,
-    caller: Caller,
-    intent: Intent,
-    Path(id): Path<String>,
-) -> Result<Json<dto::ParkedItem>, Problem> {
-    decide(&desk, &caller, &intent, &id, Ruling::Redrive, None).await
-}
-
 /// What became of a message in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -177,37 +152,6 @@ pub(crate) struct NewDecision {
     reason: Option<String>,
 }
 
-/// Say what became of a message in doubt.
-#[utoipa::path(
-    post, path = "/parked/{id}/decision", operation_id = "decide_parked", tag = "parked", request_body = NewDecision,
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 200, body = dto::ParkedItem),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json",
-            description = "bad_request: it is not in doubt"),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_permitted"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-        (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "already_decided; again: window_closed, no_opt_in, opted_out"),
-    )
-)]
-pub(crate) async fn decide_one(
-    State(desk): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-    Meant(intent, NewDecision { decision, reason }): Meant<NewDecision>,
-) -> Result<Json<dto::ParkedItem>, Problem> {
-    let ruling = match decision {
-        Fate::Arrived => Ruling::Arrived,
-        Fate::Again => Ruling::Again,
-        Fate::Failed => Ruling::Failed,
-    };
-    decide(&desk, &caller, &intent, &id, ruling, reason).await
-}
-
 /// Why a parked message ends here.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Discard {
@@ -215,48 +159,52 @@ pub(crate) struct Discard {
     reason: String,
 }
 
-/// End one here, for a reason. It stays to be seen among those that ended.
-#[utoipa::path(
-    post, path = "/parked/{id}/discard", operation_id = "discard_parked", tag = "parked", request_body = Discard,
-    params(
-        ("id" = String, Path),
-        ("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller"),
-    ),
-    responses(
-        (status = 200, body = dto::ParkedItem),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json",
-            description = "bad_request: without a reason"),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_permitted"),
-        (status = 404, body = ProblemDetails, content_type = "application/problem+json", description = "not_found"),
-        (status = 409, body = ProblemDetails, content_type = "application/problem+json",
-            description = "already_decided"),
-    )
-)]
-pub(crate) async fn discard(
-    State(desk): State<Shared>,
-    caller: Caller,
-    Path(id): Path<String>,
-    Meant(intent, Discard { reason }): Meant<Discard>,
-) -> Result<Json<dto::ParkedItem>, Problem> {
-    decide(&desk, &caller, &intent, &id, Ruling::Discard, Some(reason)).await
+orders! {
+    "parked";
+
+    /// Send one on its way again. Not for one in doubt: that is a decision.
+    redrive: post "/parked/{id}/redrive" on "id"; known as "redrive_parked";
+        answers 200 OK dto::ParkedItem;
+        refuses 400 "bad_request: it is in doubt", 403 "not_permitted", 404 "not_found", 409 "already_decided";
+        |call: Call| decide(&call, Ruling::Redrive, None).await?;
+
+    /// Say what became of a message in doubt.
+    decide_one: post "/parked/{id}/decision" on "id"; takes NewDecision; known as "decide_parked";
+        answers 200 OK dto::ParkedItem;
+        refuses 400 "bad_request: it is not in doubt", 403 "not_permitted", 404 "not_found",
+            409 "already_decided; again: window_closed, no_opt_in, opted_out";
+        |call: Call<NewDecision>| {
+            let ruling = match call.body.decision {
+                Fate::Arrived => Ruling::Arrived,
+                Fate::Again => Ruling::Again,
+                Fate::Failed => Ruling::Failed,
+            };
+            decide(&call, ruling, call.body.reason.clone()).await?
+        };
+
+    /// End one here, for a reason. It stays to be seen among those that ended.
+    discard: post "/parked/{id}/discard" on "id"; takes Discard; known as "discard_parked";
+        answers 200 OK dto::ParkedItem;
+        refuses 400 "bad_request: without a reason", 403 "not_permitted", 404 "not_found", 409 "already_decided";
+        |call: Call<Discard>| decide(&call, Ruling::Discard, Some(call.body.reason.clone())).await?;
+
+    /// Send a group of them on their way again, or all. Those in doubt stay: each is a decision of its own.
+    redrive_all: post "/parked/redrive"; takes Redrive; known as "redrive_all_parked";
+        answers 200 OK dto::Redriven;
+        refuses 400 "bad_request: nothing narrows, and 'all' is not said", 403 "not_permitted";
+        |call: Call<Redrive, ()>| redriven(call).await?;
 }
 
-async fn decide(
-    desk: &Desk,
-    caller: &Caller,
-    intent: &Intent,
-    id: &str,
-    ruling: Ruling,
-    reason: Option<String>,
-) -> Result<Json<dto::ParkedItem>, Problem> {
-    let before = own(desk, caller, id).await?;
+async fn decide<B: Sync>(call: &Call<B>, ruling: Ruling, reason: Option<String>) -> Result<dto::ParkedItem, Problem> {
+    let Call { desk, caller, intent, on, .. } = call;
+    let before = own(desk, caller, on).await?;
     if reason.as_ref().is_some_and(|reason| reason.len() > LONGEST_REASON) {
         return Err(Problem::bad_request(format!("reason: at most {LONGEST_REASON} bytes")));
     }
     let parked = vec![before.parked.id];
     desk.command(caller, intent, Command::DecideParked { parked, ruling, reason }).await?;
-    let after = own(desk, caller, id).await?;
-    Ok(Json(item(&after, caller, &redactor(caller))))
+    let after = own(desk, caller, on).await?;
+    Ok(item(&after, caller, &redactor(caller)))
 }
 
 /// Which of them go on their way.
@@ -270,22 +218,8 @@ pub(crate) struct Redrive {
     all: bool,
 }
 
-/// Send a group of them on their way again, or all. Those in doubt stay: each is a decision of its own.
-#[utoipa::path(
-    post, path = "/parked/redrive", operation_id = "redrive_all_parked", tag = "parked", request_body = Redrive,
-    params(("Idempotency-Key" = Option<String>, Header, description = "one intent of the caller")),
-    responses(
-        (status = 200, body = dto::Redriven),
-        (status = 400, body = ProblemDetails, content_type = "application/problem+json",
-            description = "bad_request: nothing narrows, and 'all' is not said"),
-        (status = 403, body = ProblemDetails, content_type = "application/problem+json", description = "not_permitted"),
-    )
-)]
-pub(crate) async fn redrive_all(
-    State(desk): State<Shared>,
-    caller: Caller,
-    Meant(intent, Redrive { selection, all }): Meant<Redrive>,
-) -> Result<Json<dto::Redriven>, Problem> {
+async fn redriven(call: Call<Redrive, ()>) -> Result<dto::Redriven, Problem> {
+    let Call { desk, caller, intent, body: Redrive { selection, all }, .. } = call;
     supervising(&caller)?;
     if selection.is_everything() && !all {
         return Err(Problem::bad_request("say which, or \"all\": true"));
@@ -295,7 +229,7 @@ pub(crate) async fn redrive_all(
     let mut count = 0;
     loop {
         let page = desk.env.parking.find(&query::redrivable(filter.clone(), before, CHUNK)).await?;
-        let Some(last) = page.last() else { return Ok(Json(dto::Redriven { count })) };
+        let Some(last) = page.last() else { return Ok(dto::Redriven { count }) };
         // Backwards in time, so that what is parked meanwhile does not make this endless.
         before = Some((last.parked.at, last.parked.id));
         let parked: Vec<ParkedId> = page.iter().map(|entry| entry.parked.id).collect();
