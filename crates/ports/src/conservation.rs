@@ -17,8 +17,8 @@ pub const SLOT: Duration = Duration::from_secs(10 * 60);
 /// Where the router notes when the queue of each partition was last seen empty: [`crate::Cursors`], JSON of
 /// `{"<partition>": <milliseconds>}`.
 pub const SEEN_EMPTY: &str = "audit.inbound.seen_empty";
-/// How old a sight of an empty queue must be to be noted there: longer than a worker has a batch in hand while the store
-/// answers.
+/// How long after a sight of an empty queue the parked queue must be seen empty, and how old that must be, before the
+/// first is noted there: longer than a worker has a batch in hand while the store answers.
 pub const GRACE: Duration = Duration::from_secs(60);
 /// How much later than a channel's note its queue must have been seen empty: the clocks of two machines differ.
 pub const SKEW: Duration = Duration::from_secs(10);
