@@ -83,6 +83,11 @@ impl Spool {
         self.own.pending() + self.adopted().iter().map(Slot::pending).sum::<u64>()
     }
 
+    /// Whether there is something to publish.
+    fn is_ready(&self) -> bool {
+        self.own.is_ready() || self.adopted().iter().any(Slot::is_ready)
+    }
+
     /// How many bytes they take.
     pub(crate) fn bytes(&self) -> u64 {
         self.own.bytes() + self.adopted().iter().map(Slot::bytes).sum::<u64>()
@@ -115,7 +120,7 @@ impl Spool {
                 let _ = runtime::blocking::run(move || this.sweep()).await;
                 swept = tokio::time::Instant::now();
             }
-            if self.pending() == 0 {
+            if !self.is_ready() {
                 self.adopted().clear();
                 tokio::select! {
                     () = self.own.more() => {}
@@ -142,9 +147,9 @@ impl Spool {
     async fn step(&self, bus: &dyn Bus) -> Result<(), String> {
         let older = self.adopted().first().cloned();
         let Some(slot) = older else { return self.own.step(bus).await.map_err(Blocked::reason) };
-        let stepped = if slot.pending() == 0 { Ok(()) } else { slot.step(bus).await };
+        let stepped = if slot.is_ready() { slot.step(bus).await } else { Ok(()) };
         match stepped {
-            Ok(()) if slot.pending() > 0 => Ok(()),
+            Ok(()) if slot.is_ready() => Ok(()),
             Err(Blocked::Broker(reason)) => Err(reason),
             // Empty, or a disk that cannot be read: the slot is let go, and the next sweep finds what is left.
             result => {

@@ -80,8 +80,13 @@ impl State {
     }
 
     fn records(&self) -> u64 {
+        self.written() + self.waiting_records
+    }
+
+    /// Those that are on the disk.
+    fn written(&self) -> u64 {
         let stored: u64 = self.segments.iter().map(|segment| segment.records).sum();
-        stored.saturating_sub(self.confirmed_records) + self.waiting_records
+        stored.saturating_sub(self.confirmed_records)
     }
 }
 
@@ -186,6 +191,12 @@ impl Slot {
     /// How many envelopes wait.
     pub(super) fn pending(&self) -> u64 {
         self.state().records()
+    }
+
+    /// Whether there is something to publish. What is being written is not: it becomes so with [`Slot::more`].
+    pub(super) fn is_ready(&self) -> bool {
+        let state = self.state();
+        state.written() > 0 || state.segments.front().is_some_and(|first| first.bytes > state.confirmed)
     }
 
     /// How many bytes they take.
@@ -293,7 +304,10 @@ impl Slot {
     pub(super) async fn step(&self, bus: &dyn Bus) -> Result<(), Blocked> {
         let (number, from, until, refusals) = {
             let state = self.state();
-            let Some(first) = state.segments.front() else { return Ok(()) };
+            // A segment is there before what it is for has been written: nothing to read yet is not nothing left.
+            let Some(first) = state.segments.front().filter(|first| first.bytes > state.confirmed) else {
+                return Ok(());
+            };
             (first.number, state.confirmed, first.bytes, state.refusals)
         };
         let folder = self.folder();
@@ -334,7 +348,7 @@ impl Slot {
             let mut state = self.state();
             state.confirmed = next;
             state.confirmed_records += count;
-            let done = state.segments.front().is_some_and(|first| next >= first.bytes || count == 0);
+            let done = state.segments.front().is_some_and(|first| next >= first.bytes || first.torn);
             if done {
                 state.confirmed = 0;
                 state.confirmed_records = 0;
@@ -350,5 +364,24 @@ impl Slot {
                 tracing::error!(segment = number, %error, "a published spool segment cannot be removed; it is published again");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_segment_that_is_being_written_is_neither_published_nor_put_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let slot = Slot::first_free(Arc::new(folder.path().to_owned()), 1 << 20, Metrics::new());
+        slot.state().segments.push_back(Segment { number: 1, bytes: 0, records: 0, torn: false });
+        slot.state().waiting_records = 1;
+        assert_eq!((slot.pending(), slot.is_ready()), (1, false), "the drainer waits for it");
+        let nobody = crate::spool::tests::Broker::default();
+        slot.step(&nobody).await.unwrap();
+        assert_eq!(slot.state().segments.len(), 1);
     }
 }

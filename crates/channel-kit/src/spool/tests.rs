@@ -20,7 +20,7 @@ fn open(folder: &std::path::Path, limit: u64) -> Spool {
 
 /// Notes what is published, or is away.
 #[derive(Default)]
-struct Broker {
+pub(super) struct Broker {
     away: AtomicBool,
     seen: Mutex<Vec<String>>,
     parked: Mutex<Vec<String>>,
