@@ -11,8 +11,8 @@ use adapter_rabbitmq::{RabbitBus, RabbitConfig};
 use adapter_redis::RedisStore;
 use adapter_sql::{SqlStore, SqliteOptions, Synchronous};
 use ports::{
-    Blobs, Buckets, Bus, Clock, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns,
-    Templates, Views, Windows, topology::Party,
+    Blobs, Buckets, Bus, Clock, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, Shelves,
+    SignIns, Templates, Views, Windows, topology::Party,
 };
 use runtime::{
     Env,
@@ -62,6 +62,8 @@ pub struct Stores {
     pub parking: Arc<dyn Parking>,
     /// Templates as the providers listed them.
     pub templates: Arc<dyn Templates>,
+    /// What accounts have beyond their share.
+    pub shelves: Arc<dyn Shelves>,
 }
 
 impl Stores {
@@ -79,6 +81,7 @@ impl Stores {
             sign_ins: Arc::clone(store) as _,
             parking: Arc::clone(store) as _,
             templates: Arc::clone(store) as _,
+            shelves: Arc::clone(store) as _,
         }
     }
 }
@@ -206,6 +209,7 @@ pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World
         sign_ins: stores.sign_ins,
         parking: stores.parking,
         templates: stores.templates,
+        shelves: stores.shelves,
         http,
         metrics,
     };

@@ -138,7 +138,8 @@ pub trait Settle: Send + Sync {
 pub struct Delivery {
     /// The message.
     pub envelope: Envelope,
-    /// 1 for the first delivery, more for each redelivery or retry that the broker counts.
+    /// 1 for the first delivery, more for each redelivery or retry that the broker counts. What was ever handed to a
+    /// consumer is never 1 again.
     pub attempt: u32,
     tag: u64,
     settle: Option<Arc<dyn Settle>>,
@@ -170,10 +171,28 @@ impl Delivery {
         self.settle.as_ref().is_some_and(|settle| settle.is_current())
     }
 
+    /// The way over which it came.
+    pub fn way(&self) -> Way {
+        Way(self.settle.clone())
+    }
+
     fn finish(mut self, settlement: Settlement) {
         if let Some(settle) = self.settle.take() {
             settle.settle(self.tag, settlement);
         }
+    }
+}
+
+/// The way over which deliveries came: outlives them, for a consumer that asks whether it has been the active one without
+/// a break since.
+#[derive(Clone)]
+pub struct Way(Option<Arc<dyn Settle>>);
+
+impl Way {
+    /// False when the broker took back what was delivered over it. What comes next may be old, and somebody else may have
+    /// been the active consumer meanwhile.
+    pub fn is_current(&self) -> bool {
+        self.0.as_ref().is_some_and(|settle| settle.is_current())
     }
 }
 

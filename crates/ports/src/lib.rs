@@ -11,6 +11,7 @@ pub mod conformance;
 pub mod conservation;
 pub mod journal;
 mod parking;
+mod shelves;
 mod stores;
 mod templates;
 pub mod topology;
@@ -19,6 +20,7 @@ pub use bus::Bus;
 pub use clock::{Clock, ManualClock};
 pub use journal::Journal;
 pub use parking::{Asked, ParkedFilter, ParkedGroup, Parking, Settled, Standing};
+pub use shelves::{Laden, Put, Shelf, ShelfError, Shelved, Shelves, Turn};
 pub use stores::{
     AuditCounts, Begun, Blobs, Buckets, Consents, ConversationFilter, Cursors, Directory, Leases, Ledger, MailboxItem,
     Mailboxes, SignIn, SignIns, StageCount, StoreError, Unaccounted, Views, Windows,

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use ports::{
-    Blobs, Buckets, Bus, Clock, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns,
-    Templates, Views, Windows,
+    Blobs, Buckets, Bus, Clock, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, Shelves,
+    SignIns, Templates, Views, Windows,
 };
 
 use crate::{http::Http, metrics::Metrics};
@@ -52,6 +52,8 @@ pub struct Env {
     pub parking: Arc<dyn Parking>,
     /// Templates as the providers listed them.
     pub templates: Arc<dyn Templates>,
+    /// What accounts have beyond their share of a partition.
+    pub shelves: Arc<dyn Shelves>,
     /// The one door for outgoing HTTP.
     pub http: Http,
     /// Counters and histograms.

@@ -448,6 +448,7 @@ fn env(embedded: &Embedded, clock: &Arc<ManualClock>, folder: &std::path::Path) 
         sign_ins: Arc::clone(store) as _,
         parking: Arc::clone(store) as _,
         templates: Arc::clone(store) as _,
+        shelves: Arc::clone(store) as _,
         http: Http::new(HttpPolicy::default(), metrics.clone()).unwrap(),
         metrics,
     }

@@ -189,6 +189,7 @@ impl Site {
             mailboxes: store.clone(),
             sign_ins: store.clone(),
             templates: store.clone(),
+            shelves: store.clone(),
             parking: store,
             http,
             metrics,
@@ -219,6 +220,8 @@ fn channel(world: &Arc<World>, env: Env) -> Service {
     public.copy_from_slice(key().public_key().as_ref());
     let config = KitConfig {
         prefetch: 16,
+        // The smallest share: whoever has two messages on their way in a partition has a shelf there.
+        share: 1,
         hold: Duration::from_secs(40),
         first_pause: Duration::from_millis(200),
         longest_pause: Duration::from_secs(5),

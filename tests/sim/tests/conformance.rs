@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use afluente_sim::memory::{Broker, Store};
 use ports::{
-    Blobs, Buckets, Bus, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns, Templates,
-    Views, Windows, conformance,
+    Blobs, Buckets, Bus, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, Shelves, SignIns,
+    Templates, Views, Windows, conformance,
 };
 
 macro_rules! suites {
@@ -29,6 +29,7 @@ suites!(
     sign_ins: SignIns,
     parking: Parking,
     templates: Templates,
+    shelves: Shelves,
 );
 
 conformance!(bus, async { Some((Arc::new(Broker::default()) as Arc<dyn Bus>, ())) });

@@ -210,7 +210,8 @@ impl<'a> Round<'a> {
         self.last = tag;
         self.vigil.heard();
         let body = Bytes::from(delivery.data);
-        let attempt = properties::attempt(&delivery.properties);
+        // Some releases of the broker count what failed and not what was only handed out; the flag tells of both.
+        let attempt = properties::attempt(&delivery.properties).max(1 + u32::from(delivery.redelivered));
         let envelope = properties::read(&delivery.properties, self.topic.clone(), body.clone());
         self.tags.delivered(tag, InHand { properties: delivery.properties, body, attempt });
         self.counted += 1;

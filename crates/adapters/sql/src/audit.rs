@@ -43,7 +43,7 @@ pub(crate) async fn counts(store: &SqlStore, organization: Option<OrganizationId
 }
 
 /// See [`ports::Views::unaccounted_out`]. What is published carries its conversation as correlation, so a conversation
-/// with anything in the outbox or on the embedded bus is not looked at. On PostgreSQL the bus's table is empty.
+/// with anything in the outbox, on a shelf or on the embedded bus is not looked at. On PostgreSQL the bus's table is empty.
 pub(crate) async fn unaccounted_out(
     store: &SqlStore,
     organization: Option<OrganizationId>,
@@ -63,7 +63,8 @@ pub(crate) async fn unaccounted_out(
         sql.push(
             " AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.message = m.id)
              AND m.conversation NOT IN (SELECT correlation FROM outbox WHERE correlation IS NOT NULL)
-             AND m.conversation NOT IN (SELECT correlation FROM bus_messages WHERE correlation IS NOT NULL)",
+             AND m.conversation NOT IN (SELECT correlation FROM bus_messages WHERE correlation IS NOT NULL)
+             AND m.conversation NOT IN (SELECT correlation FROM shelved WHERE correlation IS NOT NULL)",
         );
         sql
     };

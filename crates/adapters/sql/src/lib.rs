@@ -2,7 +2,7 @@
 //!
 //! It implements every port that keeps the truth ([`ports::Journal`], [`ports::Views`], [`ports::Ledger`],
 //! [`ports::Consents`], [`ports::Cursors`], [`ports::Leases`], [`ports::Mailboxes`], [`ports::Directory`],
-//! [`ports::SignIns`], [`ports::Parking`], [`ports::Templates`]) and, for the embedded mesh, [`ports::Windows`]. It is not a broker, and it
+//! [`ports::SignIns`], [`ports::Parking`], [`ports::Templates`], [`ports::Shelves`]) and, for the embedded mesh, [`ports::Windows`]. It is not a broker, and it
 //! decides nothing: constraints and versions in the tables guard what callers rely on.
 //!
 //! Read `schema.rs` first, then `journal/commit.rs`. `statement.rs` has the few forms in which SQL is spoken here.
@@ -25,6 +25,7 @@ mod private;
 mod recordset;
 mod rows;
 mod schema;
+mod shelves;
 mod small;
 mod statement;
 mod templates;

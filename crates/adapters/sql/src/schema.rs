@@ -8,7 +8,7 @@
 
 /// The statements of each version, oldest first. A released version never changes: mend it with the next one.
 pub(crate) const VERSIONS: &[&[&str]] =
-    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8];
+    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9];
 
 const VERSION_1: &[&str] = &[
     // ---- the journal
@@ -155,3 +155,14 @@ const VERSION_7: &[&str] = &[
 
 // Whose mark of a begun attempt it is: who lost the answer finds its own again.
 const VERSION_8: &[&str] = &["ALTER TABLE attempts ADD COLUMN claim TEXT"];
+
+// What an account has beyond its share of a partition, and whose turn it is to write there.
+const VERSION_9: &[&str] = &[
+    "CREATE TABLE shelf_turns (channel TEXT NOT NULL, lane BIGINT NOT NULL, turn BIGINT NOT NULL,
+        PRIMARY KEY (channel, lane)) {clustered}",
+    "CREATE TABLE shelved (sequence {serial}, channel TEXT NOT NULL, lane BIGINT NOT NULL, account TEXT NOT NULL,
+        organization TEXT NOT NULL, id TEXT NOT NULL, route TEXT NOT NULL, kind TEXT NOT NULL, correlation TEXT,
+        headers TEXT NOT NULL, body {bytes} NOT NULL)",
+    "CREATE UNIQUE INDEX shelved_id ON shelved (channel, lane, account, organization, id)",
+    "CREATE INDEX shelved_place ON shelved (channel, lane, account, organization, sequence)",
+];

@@ -14,12 +14,12 @@ use axum::{
     http::{Request, Response, StatusCode},
 };
 use domain::{
-    Account, AccountId, Address, Attempted, Content, ConversationId, Inbound, InboundBody, MessageId, Partition,
-    Permit, Permitted, SendRequest, Thread,
+    Account, AccountId, Address, Attempted, Channel, Content, ConversationId, Inbound, InboundBody, MessageId,
+    Partition, Permit, Permitted, SendRequest, Thread,
 };
 use ports::{
-    Bus, Directory as _,
-    bus::{Delivery, Envelope, Subscription},
+    Bus, Directory as _, Shelves as _,
+    bus::{Delivery, Depth, Envelope, Subscription},
     topology::{Queue, Topic},
 };
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -89,7 +89,8 @@ impl World {
             mailboxes: store.clone(),
             sign_ins: store.clone(),
             parking: store.clone(),
-            templates: store,
+            templates: store.clone(),
+            shelves: store,
             http: Http::new(HttpPolicy::default(), metrics.clone()).unwrap(),
             metrics,
         };
@@ -221,16 +222,43 @@ impl World {
 
     /// Hands it to the channel, as the gate does.
     pub async fn send(&self, permitted: &Permitted) {
-        let request = &permitted.request;
-        let envelope = Envelope {
-            id: format!("{}-out", request.message),
-            topic: Topic::Outbound(request.channel.clone(), request.thread.partition(PARTITIONS)),
-            kind: Permitted::KIND.to_owned(),
-            correlation: None,
-            headers: Default::default(),
-            body: wire::encode(permitted),
-        };
-        self.bus.publish(vec![envelope]).await.unwrap();
+        self.send_all(std::slice::from_ref(permitted)).await;
+    }
+
+    /// Hands them to the channel in one batch, in their order.
+    pub async fn send_all(&self, permitted: &[Permitted]) {
+        self.bus.publish(permitted.iter().map(outgoing).collect()).await.unwrap();
+    }
+
+    /// What waits for the channel, and what it has in hand, by partition.
+    pub async fn outbound(&self, channel: &Channel) -> Vec<Depth> {
+        let mut depths = Vec::new();
+        for p in 0..PARTITIONS {
+            depths.push(self.bus.depth(&Queue::ChannelOutbound(channel.clone(), Partition(p))).await.unwrap());
+        }
+        depths
+    }
+
+    /// How many messages lie on the shelves of the channel. Whoever serves it loses its turn by the question.
+    pub async fn shelved(&self, channel: &Channel) -> u64 {
+        let mut count = 0;
+        for p in 0..PARTITIONS {
+            let (_, laden) = self.embedded.store.take_over(channel, Partition(p)).await.unwrap();
+            count += laden.iter().map(|one| one.count).sum::<u64>();
+        }
+        count
+    }
+}
+
+fn outgoing(permitted: &Permitted) -> Envelope {
+    let request = &permitted.request;
+    Envelope {
+        id: format!("{}-out", request.message),
+        topic: Topic::Outbound(request.channel.clone(), request.thread.partition(PARTITIONS)),
+        kind: Permitted::KIND.to_owned(),
+        correlation: None,
+        headers: Default::default(),
+        body: wire::encode(permitted),
     }
 }
 
@@ -319,7 +347,7 @@ impl Drop for Running {
 }
 
 /// Waits until `holds`, and fails after [`PATIENCE`].
-pub(super) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(5)).await;

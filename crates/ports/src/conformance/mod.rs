@@ -35,6 +35,7 @@ pub mod mailboxes;
 pub mod parking;
 pub mod reopening;
 pub mod samples;
+pub mod shelves;
 pub mod sign_ins;
 pub mod templates;
 pub mod views;
@@ -218,6 +219,21 @@ macro_rules! conformance {
             reopening,
             $fresh,
             [reopening_keeps_what_arrived, a_commit_that_does_not_stand_reopens_nothing,]
+        );
+    };
+    (shelves, $fresh:expr) => {
+        $crate::conformance_tests!(
+            shelves,
+            $fresh,
+            [
+                what_is_put_is_read_in_order_page_by_page,
+                what_lies_there_is_put_once,
+                what_is_removed_is_gone_and_later_ones_come_behind,
+                whoever_takes_over_is_told_what_lies_there,
+                a_former_owner_can_no_longer_write_or_read,
+                of_a_race_the_new_owner_knows_all,
+                shelves_are_apart,
+            ]
         );
     };
     (templates, $fresh:expr) => {

@@ -279,6 +279,7 @@ fn env(store: &Embedded, data: &std::path::Path, base: &str) -> Env {
         sign_ins: sql.clone(),
         parking: sql.clone(),
         templates: sql.clone(),
+        shelves: sql.clone(),
         http: runtime::http::Http::new(runtime::http::HttpPolicy::default(), metrics.clone()).unwrap(),
         metrics,
     }

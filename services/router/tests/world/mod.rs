@@ -356,6 +356,7 @@ pub fn env(embedded: &Embedded, clock: &Arc<ManualClock>, folder: &std::path::Pa
         sign_ins: Arc::clone(store) as _,
         parking: Arc::clone(store) as _,
         templates: Arc::clone(store) as _,
+        shelves: Arc::clone(store) as _,
         http: Http::new(HttpPolicy::default(), metrics.clone()).unwrap(),
         metrics,
     }

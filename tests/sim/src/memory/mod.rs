@@ -7,6 +7,7 @@ mod conservation;
 mod directory;
 mod parking;
 mod read;
+mod shelves;
 mod small;
 mod tables;
 mod templates;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use domain::{
-    Account, AccountId, Address, ConsentEntry, Contact, ContactId, Conversation, ConversationId, DeskEvent, EventId,
-    HeldReceipt, Message, MessageId, Organization, OrganizationId, Outcome, ParkedDecision, ParkedId, Queue, QueueId,
-    Seat, Thread, Timestamp, User, UserId,
+    Account, AccountId, Address, Channel, ConsentEntry, Contact, ContactId, Conversation, ConversationId, DeskEvent,
+    EventId, HeldReceipt, Message, MessageId, Organization, OrganizationId, Outcome, ParkedDecision, ParkedId,
+    Partition, Queue, QueueId, Seat, Thread, Timestamp, User, UserId,
 };
 use ports::{
-    MailboxItem, SignIn, TemplateList,
+    MailboxItem, Shelf, SignIn, TemplateList,
+    bus::Envelope,
     conservation::{Accepted, Heard, Stream},
     journal::{Outgoing, Processed, ProviderId, TimerKind},
 };
@@ -21,7 +22,7 @@ use super::Kept;
 #[derive(Debug, Clone)]
 pub(super) struct Timer {
     pub(super) organization: OrganizationId,
-    pub(super) partition: domain::Partition,
+    pub(super) partition: Partition,
     pub(super) due_at: Timestamp,
 }
 
@@ -78,6 +79,11 @@ pub struct Tables {
     pub(super) mailboxes: BTreeMap<(AccountId, Address), Vec<MailboxItem>>,
     pub(super) sign_ins: BTreeMap<String, SignIn>,
     pub(super) templates: BTreeMap<AccountId, (OrganizationId, TemplateList)>,
+    /// What lies on the shelves, by position.
+    pub shelved: BTreeMap<(Shelf, i64), Envelope>,
+    pub(super) shelf_turns: BTreeMap<(Channel, Partition), u64>,
+    /// How many lay there so far.
+    pub last_shelved: i64,
     pub(super) accepted: BTreeMap<Stream, Accepted>,
     pub(super) heard: BTreeSet<Heard>,
     /// What a commit wrote against the invariants.

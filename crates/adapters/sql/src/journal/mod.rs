@@ -5,6 +5,8 @@ mod load;
 mod outbox;
 mod said;
 
+pub(crate) use outbox::envelope;
+
 use async_trait::async_trait;
 use domain::{
     Contact, ContactId, Conversation, DeskEvent, OrganizationId, Partition, QueueId, Seat, Thread, Timestamp,

@@ -33,7 +33,8 @@ fn outbox_row(row: &Row) -> Result<OutboxRow, StoreError> {
     })
 }
 
-fn envelope(row: &Row) -> Result<Envelope, StoreError> {
+/// The envelope in a row of the outbox, or of any table with its columns.
+pub(crate) fn envelope(row: &Row) -> Result<Envelope, StoreError> {
     let route = row.text("route")?;
     Ok(Envelope {
         id: row.text("id")?,

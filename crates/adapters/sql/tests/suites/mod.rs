@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ports::{
-    Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, SignIns, Templates, Views, Windows,
-    conformance,
+    Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, Shelves, SignIns, Templates, Views,
+    Windows, conformance,
 };
 
 macro_rules! suites {
@@ -30,6 +30,7 @@ suites!(
     sign_ins: SignIns,
     parking: Parking,
     templates: Templates,
+    shelves: Shelves,
 );
 
 conformance!(decisions, async {
