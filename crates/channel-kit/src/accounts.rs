@@ -9,7 +9,7 @@ use std::{
 use domain::{Account, AccountId, Channel, Failure, error::codes};
 use ports::{Directory, StoreError};
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Redactor,
     account_http::{Recorded, Transcripts},
+    config::KitConfig,
     contract::{ChannelType, Misconfigured, OpenAccount},
     http::AccountHttp,
     kit::Exchanges,
@@ -38,6 +39,10 @@ pub(crate) struct Live {
     pub(crate) stale_templates: Notify,
     /// Cancelled when another version takes its place or it was deactivated.
     pub(crate) replaced: CancellationToken,
+    /// Its share of the sends at a time.
+    pub(crate) slots: Semaphore,
+    /// Its share of the webhook calls at a time.
+    pub(crate) calls: Semaphore,
     /// Until when all its sends wait (the provider said "too fast").
     pause: Mutex<Option<Instant>>,
     /// Until when it is left alone, and what the provider said.
@@ -101,20 +106,41 @@ struct Known {
     by_id: HashMap<AccountId, Arc<Live>>,
 }
 
+/// What one account may have.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// Exchanges kept.
+    pub(crate) transcripts: usize,
+    /// Sends at a time.
+    pub(crate) sends: usize,
+    /// Webhook calls at a time.
+    pub(crate) calls: usize,
+}
+
+impl From<&KitConfig> for Limits {
+    fn from(config: &KitConfig) -> Self {
+        Self {
+            transcripts: config.transcripts,
+            sends: config.lanes_per_account.max(1),
+            calls: config.webhooks_per_account.max(1),
+        }
+    }
+}
+
 /// The accounts of one channel.
 pub(crate) struct Accounts {
     kind: Arc<dyn ChannelType>,
     channel: Channel,
     exchanges: Exchanges,
-    transcripts: usize,
+    limits: Limits,
     known: RwLock<Known>,
     /// Counts the changes; zero until the directory was read once.
     generation: watch::Sender<u64>,
 }
 
 impl Accounts {
-    pub(crate) fn new(kind: Arc<dyn ChannelType>, channel: Channel, exchanges: Exchanges, transcripts: usize) -> Self {
-        Self { kind, channel, exchanges, transcripts, known: RwLock::default(), generation: watch::Sender::new(0) }
+    pub(crate) fn new(kind: Arc<dyn ChannelType>, channel: Channel, exchanges: Exchanges, limits: Limits) -> Self {
+        Self { kind, channel, exchanges, limits, known: RwLock::default(), generation: watch::Sender::new(0) }
     }
 
     /// Whether the directory was read at all.
@@ -181,7 +207,7 @@ impl Accounts {
 
     fn open(&self, account: Account) -> Live {
         let redactor = Redactor::of(&account);
-        let transcripts = Transcripts::new(self.transcripts);
+        let transcripts = Transcripts::new(self.limits.transcripts);
         // A panic while an account is opened is that account's trouble alone.
         let open = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.kind.open(&account)))
             .unwrap_or_else(|_| Err(Misconfigured { key: "account".into(), problem: "opening it panicked".into() }))
@@ -208,6 +234,8 @@ impl Accounts {
             transcripts,
             stale_templates: Notify::new(),
             replaced: CancellationToken::new(),
+            slots: Semaphore::new(self.limits.sends),
+            calls: Semaphore::new(self.limits.calls),
             pause: Mutex::default(),
             quarantine: Mutex::default(),
         }

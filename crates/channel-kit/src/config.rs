@@ -13,6 +13,8 @@ pub struct KitConfig {
     pub body_limit: usize,
     /// The most webhook calls in work at a time; more are answered 503 with `Retry-After`.
     pub webhooks_in_flight: usize,
+    /// The most of them for one account; more are answered 429 with `Retry-After`, and leave room for the others.
+    pub webhooks_per_account: usize,
     /// How long a publish may take before the arrival goes to the disk spool.
     pub publish_bound: Duration,
     /// The most bytes that the spool of one process may hold. Processes that share a data folder have one each, and what
@@ -20,13 +22,15 @@ pub struct KitConfig {
     pub spool_limit: u64,
     /// The most sends at a time, over all conversations.
     pub lanes: usize,
-    /// The most unsettled deliveries for each partition.
-    ///
-    /// All accounts of the channel share them: while an account is throttled or its provider is away, its messages are
-    /// held for up to [`KitConfig::hold`] and take places that others could use. Handing them back is no way out, since
-    /// a retry loses its place and would turn the order of a thread around. Where one account may flood the others,
-    /// raise this well above what it has in flight, lower `hold`, or raise the number of partitions.
+    /// The most of them for one account, so that one whose provider hangs leaves room for the others.
+    pub lanes_per_account: usize,
+    /// The most unsettled deliveries for each partition, of all accounts.
     pub prefetch: u16,
+    /// The most of them for one account, and one more. What an account has beyond this, while it is throttled or its
+    /// provider is away, is kept in order on its shelf in the store, and the others do not wait. More than half of
+    /// `prefetch` counts as half. An account that sends faster than this many at a time for each partition pays for the
+    /// rest with a write to the store; the `prefetch` divided by this is how many noisy accounts a partition bears.
+    pub share: u16,
     /// How long a message is held while its provider is away or throttles, before it fails.
     pub hold: Duration,
     /// The first pause after a failed try; it doubles up to [`KitConfig::longest_pause`].
@@ -71,10 +75,13 @@ impl KitConfig {
             media_secret: media_secret.into(),
             body_limit: 1 << 20,
             webhooks_in_flight: 512,
+            webhooks_per_account: 256,
             publish_bound: Duration::from_secs(2),
             spool_limit: 256 << 20,
             lanes: 128,
+            lanes_per_account: 64,
             prefetch: 64,
+            share: 8,
             hold: Duration::from_secs(15 * 60),
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(60),

@@ -9,8 +9,15 @@ use domain::{Account, Capabilities, Channel, Code, Inbound, Timestamp};
 use runtime::{Env, names::label};
 
 use crate::{
-    accounts::Accounts, config::KitConfig, contract::ChannelType, http::Exchange, intake::Intake, link::Sockets,
-    signed::Signer, spool::Spool, stamps::Stamps,
+    accounts::{Accounts, Limits},
+    config::KitConfig,
+    contract::ChannelType,
+    http::Exchange,
+    intake::Intake,
+    link::Sockets,
+    signed::Signer,
+    spool::Spool,
+    stamps::Stamps,
 };
 
 /// What carries the requests of an account out: the runtime's client in production, a script in tests.
@@ -45,7 +52,7 @@ impl Kit {
         let spool = Spool::open(folder, config.spool_limit, env.metrics.clone());
         Self {
             can: kind.capabilities(),
-            accounts: Accounts::new(Arc::clone(&kind), channel.clone(), exchanges, config.transcripts),
+            accounts: Accounts::new(Arc::clone(&kind), channel.clone(), exchanges, Limits::from(&config)),
             intake: Intake::new(Arc::clone(&env.bus), spool, Stamps::new(&channel), config.publish_bound),
             sockets: Sockets::new(config.links),
             media: Signer::new(&config.media_secret, format!("media:{channel}")),
@@ -72,6 +79,11 @@ impl Kit {
         let mut all = vec![(label::CHANNEL, self.channel.as_str())];
         all.extend_from_slice(labels);
         self.env.metrics.count(metric, &all, 1);
+    }
+
+    /// Counts several of `metric` under this channel.
+    pub(crate) fn count_many(&self, metric: &str, count: u64) {
+        self.env.metrics.count(metric, &[(label::CHANNEL, self.channel.as_str())], count);
     }
 
     /// Counts a message parked at `place`.

@@ -38,8 +38,8 @@ pub(crate) fn routes(kit: Arc<Kit>) -> Router {
 /// Why a call was not accepted: the label of the counter and the status.
 type Refused = (&'static str, StatusCode);
 
-fn retry_later() -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2")]).into_response()
+fn retry_later(status: StatusCode) -> Response {
+    (status, [(header::RETRY_AFTER, "2")]).into_response()
 }
 
 /// The account of the path, when it can take calls.
@@ -118,6 +118,10 @@ async fn take(
     };
     trace::note(runtime::names::attribute::CHANNEL, kit.channel.to_string());
     trace::note(runtime::names::attribute::ORGANIZATION, live.account.organization.to_string());
+    // Its share first: one account's flood is its own, and leaves room for the others.
+    let Ok(_share) = live.calls.try_acquire() else {
+        return refuse(kit, "account_flood", StatusCode::TOO_MANY_REQUESTS);
+    };
     let Ok(_slot) = kit.calls.try_acquire() else {
         return refuse(kit, "flood", StatusCode::SERVICE_UNAVAILABLE);
     };
@@ -173,7 +177,10 @@ async fn accept(kit: &Arc<Kit>, live: &Live, hook: &dyn Webhook, request: &Webho
 
 fn refuse(kit: &Kit, reason: &'static str, status: StatusCode) -> Response {
     kit.count(metric::WEBHOOK_REJECTED, &[(label::REASON, reason)]);
-    if status == StatusCode::SERVICE_UNAVAILABLE { retry_later() } else { status.into_response() }
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => retry_later(status),
+        _ => status.into_response(),
+    }
 }
 
 /// Whether the body was longer than the limit, somewhere in the chain of causes.

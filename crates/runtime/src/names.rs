@@ -171,6 +171,10 @@ metrics! {
     OUTBOX_BACKLOG = "afluente_outbox_backlog", Shape::Gauge, [];
     /// Age of the oldest row of the outbox, in seconds.
     OUTBOX_AGE = "afluente_outbox_age_seconds", Shape::Gauge, [];
+    /// Messages that went to the shelf of an account that had more than its share in hand.
+    SHELVED = "afluente_shelved_total", Shape::Counter, [CHANNEL];
+    /// Messages on the shelves of accounts, in the partitions that this replica has.
+    SHELF_MESSAGES = "afluente_shelf_messages", Shape::Gauge, [CHANNEL];
     /// Messages in the disk spool.
     SPOOL_MESSAGES = "afluente_spool_messages", Shape::Gauge, [CHANNEL];
     /// Bytes in the disk spool.

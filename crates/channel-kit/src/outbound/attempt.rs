@@ -9,7 +9,7 @@ use runtime::{
     names::{label, metric},
     trace,
 };
-use tokio::time::Instant;
+use tokio::{sync::SemaphorePermit, time::Instant};
 
 use super::{Shared, permit, report::outcome_name};
 use crate::{
@@ -20,6 +20,13 @@ use crate::{
     link,
 };
 
+/// What became of a part, for good.
+pub(super) struct Tried {
+    pub(super) outcome: Outcome,
+    /// Whether the ledger knows.
+    pub(super) noted: bool,
+}
+
 /// Sends part `index`. None when the drain came first.
 pub(super) async fn part(
     shared: &Shared,
@@ -27,7 +34,7 @@ pub(super) async fn part(
     permitted: &Permitted,
     index: u16,
     content: Content,
-) -> Option<Outcome> {
+) -> Option<Tried> {
     let kit = &shared.kit;
     let request = &permitted.request;
     let part = Part {
@@ -44,14 +51,16 @@ pub(super) async fn part(
     let claim = kit.claim();
     loop {
         let out_of_time = started.elapsed() >= kit.config.hold;
-        let prepared = prepare(shared, live, &part, out_of_time).await?;
+        // What has expired, on a shelf perhaps, does not wait for a provider that it will not be sent to.
+        let hopeless = out_of_time || !permit::in_time(permitted, kit.now());
+        let prepared = prepare(shared, live, &part, hopeless).await?;
         match begin(shared, permitted, index, &claim).await? {
-            Begun::Done(outcome) => return Some(outcome),
+            Begun::Done(outcome) => return Some(Tried { outcome, noted: true }),
             Begun::InDoubt => {
                 let reason = Some("the service stopped between the request and its answer".to_owned());
                 let outcome = Outcome::InDoubt { failure: Failure { reason, ..Failure::of(codes::IN_DOUBT) } };
-                finish(shared, permitted, index, &outcome).await;
-                return Some(outcome);
+                let noted = finish(shared, permitted, index, &outcome).await;
+                return Some(Tried { outcome, noted });
             }
             Begun::Fresh => {}
         }
@@ -65,8 +74,10 @@ pub(super) async fn part(
                 Err(outcome) => outcome,
             }
         };
-        finish(shared, permitted, index, &outcome).await;
-        let Some(pause) = pause_after(shared, live, &outcome, &mut backoff, &mut last) else { return Some(outcome) };
+        let noted = finish(shared, permitted, index, &outcome).await;
+        let Some(pause) = pause_after(shared, live, &outcome, &mut backoff, &mut last) else {
+            return Some(Tried { outcome, noted });
+        };
         tries += 1;
         kit.count(metric::DELIVERY_OUTCOMES, &[(label::OUTCOME, outcome_name(&outcome))]);
         tracing::info!(message = %request.message, part = index, tries, outcome = outcome_name(&outcome), "tried again later");
@@ -106,32 +117,32 @@ fn pause_after(
 }
 
 /// Sleeps, unless the drain begins.
-async fn rest(shared: &Shared, pause: Duration) -> Option<()> {
+pub(super) async fn rest(shared: &Shared, pause: Duration) -> Option<()> {
     tokio::select! {
         () = tokio::time::sleep(pause) => Some(()),
         () = shared.drain.begun() => None,
     }
 }
 
-/// A part with its media, and a slot to send it in.
+/// A part with its media, and a slot of its account and one of the channel to send it in.
 struct Ready<'a> {
     part: Part,
-    _slot: Option<tokio::sync::SemaphorePermit<'a>>,
+    _slots: Option<(SemaphorePermit<'a>, SemaphorePermit<'a>)>,
 }
 
 /// All the waiting, before the attempt is noted: a crash while waiting is then no doubt. The error is an outcome that
 /// needs no provider.
 async fn prepare<'a>(
     shared: &'a Shared,
-    live: &Live,
+    live: &'a Live,
     part: &Part,
-    out_of_time: bool,
+    hopeless: bool,
 ) -> Option<Result<Ready<'a>, Outcome>> {
     if let Some(failure) = live.trouble() {
         return Some(Err(Outcome::Misconfigured { failure }));
     }
-    let mut ready = Ready { part: part.clone(), _slot: None };
-    if out_of_time {
+    let mut ready = Ready { part: part.clone(), _slots: None };
+    if hopeless {
         return Some(Ok(ready));
     }
     match media(shared, &part.content).await {
@@ -152,8 +163,10 @@ async fn prepare<'a>(
             rest(shared, wait.min(left)).await?;
         }
     }
-    ready._slot = tokio::select! {
-        slot = shared.slots.acquire() => slot.ok(),
+    // The account's first: one whose provider hangs holds no slot of the channel while it waits for its own.
+    let slots = async { live.slots.acquire().await.ok().zip(shared.slots.acquire().await.ok()) };
+    ready._slots = tokio::select! {
+        slots = slots => slots,
         () = shared.drain.begun() => return None,
     };
     Some(Ok(ready))
@@ -194,19 +207,31 @@ async fn begin(shared: &Shared, permitted: &Permitted, index: u16, claim: &str) 
     }
 }
 
-/// Notes the outcome. When the ledger stays away the outcome is reported all the same: only a crash before the report
-/// would then leave a doubt, and it is told as one.
-async fn finish(shared: &Shared, permitted: &Permitted, index: u16, outcome: &Outcome) {
+/// Notes the outcome, and whether that worked. When the ledger stays away the outcome is reported all the same, and noted
+/// by [`note`] afterwards: only a crash in between leaves a doubt, and it is told as one.
+async fn finish(shared: &Shared, permitted: &Permitted, index: u16, outcome: &Outcome) -> bool {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     for _ in 0..6 {
         match shared.kit.env.ledger.finish(permitted.request.message, index, outcome).await {
-            Ok(()) => return,
+            Ok(()) => return true,
             Err(error) => {
                 tracing::warn!(%error, message = %permitted.request.message, "an outcome waits for the ledger")
             }
         }
         tokio::time::sleep(backoff.pause()).await;
     }
+    false
+}
+
+/// Notes an outcome that was reported; waits for the ledger as long as it takes. A person who tries the message again
+/// must not have sent again what arrived. None when the drain came first.
+pub(super) async fn note(shared: &Shared, permitted: &Permitted, index: u16, outcome: &Outcome) -> Option<()> {
+    while !finish(shared, permitted, index, outcome).await {
+        if shared.drain.has_begun() {
+            return None;
+        }
+    }
+    Some(())
 }
 
 /// One request. A panic or an endless wait leaves a doubt, never a second try.

@@ -18,7 +18,19 @@ pub struct FaultyBus {
     inner: Arc<dyn Bus>,
     away: AtomicBool,
     /// What channels have in hand to send.
-    hands: Arc<Mutex<Vec<Arc<Hand>>>>,
+    hands: Arc<Mutex<Hands>>,
+}
+
+/// What was handed out over one connection.
+struct Hands {
+    current: Arc<AtomicBool>,
+    all: Vec<Arc<Hand>>,
+}
+
+impl Default for Hands {
+    fn default() -> Self {
+        Self { current: Arc::new(AtomicBool::new(true)), all: Vec::new() }
+    }
 }
 
 impl FaultyBus {
@@ -36,7 +48,8 @@ impl FaultyBus {
     /// they do with what they have is no longer heard.
     pub fn take_back(&self) {
         let hands = std::mem::take(&mut *self.hands.lock().unwrap());
-        hands.iter().for_each(|hand| drop(hand.0.lock().unwrap().take()));
+        hands.current.store(false, Ordering::SeqCst);
+        hands.all.iter().for_each(|hand| drop(hand.delivery.lock().unwrap().take()));
     }
 
     fn there(&self) -> Result<(), BusError> {
@@ -45,11 +58,14 @@ impl FaultyBus {
 }
 
 /// A delivery until it is settled or taken back.
-struct Hand(Mutex<Option<Delivery>>);
+struct Hand {
+    delivery: Mutex<Option<Delivery>>,
+    current: Arc<AtomicBool>,
+}
 
 impl Settle for Hand {
     fn settle(&self, _tag: u64, settlement: Settlement) {
-        let Some(delivery) = self.0.lock().unwrap().take() else { return };
+        let Some(delivery) = self.delivery.lock().unwrap().take() else { return };
         match settlement {
             Settlement::Ack => delivery.ack(),
             Settlement::Requeue => drop(delivery),
@@ -59,7 +75,7 @@ impl Settle for Hand {
     }
 
     fn is_current(&self) -> bool {
-        self.0.lock().unwrap().is_some()
+        self.current.load(Ordering::SeqCst)
     }
 }
 
@@ -79,8 +95,10 @@ impl Bus for FaultyBus {
         let hands = Arc::clone(&self.hands);
         Ok(subscription.opening(Arc::new(move |delivery| {
             let (envelope, attempt) = (delivery.envelope.clone(), delivery.attempt);
-            let hand = Arc::new(Hand(Mutex::new(Some(delivery))));
-            hands.lock().unwrap().push(Arc::clone(&hand));
+            let mut hands = hands.lock().unwrap();
+            let hand = Hand { delivery: Mutex::new(Some(delivery)), current: Arc::clone(&hands.current) };
+            let hand = Arc::new(hand);
+            hands.all.push(Arc::clone(&hand));
             vec![Delivery::new(envelope, attempt, 0, hand)]
         })))
     }

@@ -39,14 +39,21 @@ pub fn answer(status: u16, body: &serde_json::Value) -> ProviderResponse {
 #[derive(Debug)]
 pub struct FakeProvider {
     script: Mutex<VecDeque<Reply>>,
-    usual: Reply,
+    usual: Mutex<Reply>,
     asked: Mutex<Vec<ProviderRequest>>,
+    took: Mutex<Vec<ProviderRequest>>,
 }
 
 impl FakeProvider {
     /// Answers `usual` whenever the script has nothing.
     pub fn new(usual: Reply) -> Arc<Self> {
-        Arc::new(Self { script: Mutex::default(), usual, asked: Mutex::default() })
+        let usual = Mutex::new(usual);
+        Arc::new(Self { script: Mutex::default(), usual, asked: Mutex::default(), took: Mutex::default() })
+    }
+
+    /// From now on answers `usual` whenever the script has nothing.
+    pub fn turn(&self, usual: Reply) {
+        *self.usual.lock().unwrap() = usual;
     }
 
     /// Adds to the script.
@@ -59,6 +66,11 @@ impl FakeProvider {
         self.asked.lock().unwrap().clone()
     }
 
+    /// What it answered with 200, in order.
+    pub fn took(&self) -> Vec<ProviderRequest> {
+        self.took.lock().unwrap().clone()
+    }
+
     /// A client for it, without the kit.
     pub fn http(self: &Arc<Self>) -> AccountHttp {
         AccountHttp::new(Arc::clone(self) as Arc<dyn Exchange>)
@@ -68,8 +80,11 @@ impl FakeProvider {
 #[async_trait]
 impl Exchange for FakeProvider {
     async fn exchange(&self, request: ProviderRequest) -> Result<ProviderResponse, NoAnswer> {
-        self.asked.lock().unwrap().push(request);
-        let reply = self.script.lock().unwrap().pop_front().unwrap_or_else(|| self.usual.clone());
+        self.asked.lock().unwrap().push(request.clone());
+        let reply = self.script.lock().unwrap().pop_front().unwrap_or_else(|| self.usual.lock().unwrap().clone());
+        if matches!(&reply, Reply::Answer(answer) if answer.status == 200) {
+            self.took.lock().unwrap().push(request);
+        }
         match reply {
             Reply::Answer(answer) => Ok(answer),
             Reply::Silence(why) => Err(why),
