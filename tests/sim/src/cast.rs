@@ -94,7 +94,10 @@ impl Agent {
             }
             20..=74 => {
                 if let Some(one) = self.dice.pick(&own).cloned() {
-                    self.send(&one).await;
+                    let hasty = self.world.plan.has(&Item::Haste) && self.dice.chance(400);
+                    for _ in 0..if hasty { 2 + self.dice.below(5) } else { 1 } {
+                        self.send(&one).await;
+                    }
                 }
             }
             75..=80 => {

@@ -81,7 +81,7 @@ fn tell(plan: &Plan, outcome: &Outcome) {
 }
 
 fn many(arguments: &Arguments) -> ExitCode {
-    let (next, failed, done) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let [next, failed, done, shelved] = [const { AtomicU64::new(0) }; 4];
     thread::scope(|scope| {
         for _ in 0..arguments.jobs.max(1) {
             scope.spawn(|| {
@@ -93,6 +93,7 @@ fn many(arguments: &Arguments) -> ExitCode {
                     let plan = Plan::of(arguments.from + turn);
                     let outcome = run(&plan, arguments.mutation, false);
                     done.fetch_add(1, Ordering::SeqCst);
+                    shelved.fetch_add(outcome.shelved, Ordering::SeqCst);
                     if !outcome.findings.is_empty() {
                         failed.fetch_add(1, Ordering::SeqCst);
                         report(&plan, &outcome, arguments);
@@ -102,7 +103,8 @@ fn many(arguments: &Arguments) -> ExitCode {
         }
     });
     let (done, failed) = (done.into_inner(), failed.into_inner());
-    println!("{done} seeds from {}: {failed} break an invariant", arguments.from);
+    let shelved = shelved.into_inner();
+    println!("{done} seeds from {}: {failed} break an invariant; {shelved} messages lay on shelves", arguments.from);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

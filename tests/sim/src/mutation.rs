@@ -28,11 +28,13 @@ pub enum Mutation {
     StatusOverwrites,
     /// The gate does not read that a contact has opted out.
     ConsentIgnored,
+    /// What the broker brings again goes out before what lies on the account's shelf, the shelf's marker too.
+    MarkerFirst,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AckBeforeConfirm,
         Self::AnswerBeforeConfirm,
         Self::DedupOff,
@@ -40,6 +42,7 @@ impl Mutation {
         Self::PermitUnchecked,
         Self::StatusOverwrites,
         Self::ConsentIgnored,
+        Self::MarkerFirst,
     ];
 }
 
@@ -53,6 +56,7 @@ impl fmt::Display for Mutation {
             Self::PermitUnchecked => "permit-unchecked",
             Self::StatusOverwrites => "status-overwrites",
             Self::ConsentIgnored => "consent-ignored",
+            Self::MarkerFirst => "marker-first",
         };
         f.write_str(name)
     }
@@ -83,6 +87,7 @@ pub(crate) fn apply(mutation: Option<Mutation>, role: Role, mut env: Env) -> Env
         (Some(Mutation::ConsentIgnored), Role::Router | Role::Session) => {
             env.consents = Arc::new(stores::AgreeingConsents(env.consents));
         }
+        (Some(Mutation::MarkerFirst), Role::Channel) => env.shelves = Arc::new(stores::BlindShelves(env.shelves)),
         _ => {}
     }
     env

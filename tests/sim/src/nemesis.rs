@@ -53,6 +53,11 @@ pub(crate) async fn strike(world: Arc<World>, number: usize, at: Duration, strik
         Strike::WindowsLost => world.store.tables().windows.clear(),
         Strike::Forgery(house) => forge(&world, house, number).await,
         Strike::Garbage(house) => babble(&world, house, number).await,
+        Strike::Throttle(house, pause) => {
+            if let Some(provider) = world.providers.get(house) {
+                provider.throttle(pause);
+            }
+        }
     }
 }
 

@@ -61,6 +61,8 @@ pub enum Strike {
     Forgery(usize),
     /// A webhook call that makes no sense.
     Garbage(usize),
+    /// The provider of a house takes nothing for a while: too fast, it says.
+    Throttle(usize, Duration),
 }
 
 /// One thing of a world.
@@ -84,6 +86,8 @@ pub enum Item {
     },
     /// Somebody who sends parked messages again.
     Operator,
+    /// Agents write several messages in a row.
+    Haste,
     /// Calls to the broker are slow or lost.
     BrokerNoise,
     /// Calls to the stores are slow or lost.
@@ -137,6 +141,7 @@ impl Plan {
             let at = dice.between(Duration::from_secs(1), HORIZON);
             items.push(Item::Strike(at, strike(&mut dice)));
         }
+        items.extend(flood(&mut Dice::of(seed, "flood")));
         Self { seed, items: items.into_iter().enumerate().collect() }
     }
 
@@ -169,6 +174,20 @@ fn place(dice: &mut Dice) -> Place {
         _ => Role::Session,
     };
     Place { role, replica: size(dice.below(REPLICAS as u64)) }
+}
+
+/// More than the provider takes.
+fn flood(dice: &mut Dice) -> Vec<Item> {
+    let mut items = Vec::new();
+    if dice.chance(600) {
+        items.push(Item::Haste);
+    }
+    for _ in 0..dice.below(4) {
+        let at = dice.between(Duration::from_secs(5), HORIZON);
+        let house = size(dice.below(HOUSES as u64));
+        items.push(Item::Strike(at, Strike::Throttle(house, dice.millis(2_000, 25_000))));
+    }
+    items
 }
 
 fn strike(dice: &mut Dice) -> Strike {

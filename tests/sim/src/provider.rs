@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use channel_kit::http::{Exchange, NoAnswer, ProviderRequest, ProviderResponse, RequestBody};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{dice::Dice, record::Seen, world::World};
 
@@ -34,12 +35,24 @@ pub(crate) struct Provider {
     world: Weak<World>,
     dice: Mutex<Dice>,
     noisy: bool,
+    /// Takes nothing until then.
+    throttled: Mutex<Option<Instant>>,
 }
 
 impl Provider {
     /// The provider of `house`.
     pub(crate) fn new(house: usize, world: Weak<World>, seed: u64, noisy: bool) -> Self {
-        Self { house, world, dice: Mutex::new(Dice::of(seed, &format!("provider {house}"))), noisy }
+        let dice = Mutex::new(Dice::of(seed, &format!("provider {house}")));
+        Self { house, world, dice, noisy, throttled: Mutex::default() }
+    }
+
+    /// Takes nothing for so long.
+    pub(crate) fn throttle(&self, pause: Duration) {
+        *self.throttled.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + pause);
+    }
+
+    fn is_throttled(&self) -> bool {
+        self.throttled.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
     }
 
     fn draw<T>(&self, from: impl FnOnce(&mut Dice) -> T) -> T {
@@ -47,6 +60,9 @@ impl Provider {
     }
 
     fn mood(&self, calm: bool) -> Mood {
+        if !calm && self.is_throttled() {
+            return Mood::Throttled;
+        }
         if calm || !self.noisy {
             return Mood::Fine;
         }

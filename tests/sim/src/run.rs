@@ -36,6 +36,8 @@ pub struct Outcome {
     pub trace: Vec<String>,
     /// What was done, as one number: the same for the same plan.
     pub digest: u64,
+    /// How many messages lay on a shelf for a while.
+    pub shelved: u64,
 }
 
 /// Runs `plan`.
@@ -63,7 +65,7 @@ pub fn run(plan: &Plan, mutation: Option<Mutation>, traced: bool) -> Outcome {
 }
 
 fn failed(why: String) -> Outcome {
-    Outcome { findings: vec![format!("simulation: {why}")], trace: Vec::new(), digest: 0 }
+    Outcome { findings: vec![format!("simulation: {why}")], trace: Vec::new(), digest: 0, shelved: 0 }
 }
 
 /// A folder in memory where there is one: a spool syncs after each append.
@@ -112,7 +114,8 @@ async fn live(plan: Plan, mutation: Option<Mutation>, folder: &Path, traced: boo
         note_panic(&world, ended);
     }
     findings.extend(oracle::judge(&world));
-    Outcome { findings, trace: world.record.lines(), digest: digest(&world) }
+    let shelved = u64::try_from(world.store.tables().last_shelved).unwrap_or(0);
+    Outcome { findings, trace: world.record.lines(), digest: digest(&world), shelved }
 }
 
 /// Starts everybody and everything.
@@ -125,7 +128,7 @@ fn act(world: &Arc<World>) -> JoinSet<()> {
             Item::Agent { house, number } => drop(acts.spawn(Agent::new(world, house, number).serve())),
             Item::Operator => drop(acts.spawn(operator(world))),
             Item::Strike(at, strike) => drop(acts.spawn(nemesis::strike(world, *number, at, strike))),
-            Item::BrokerNoise | Item::StoreNoise | Item::ProviderNoise | Item::WebhookNoise => {}
+            Item::Haste | Item::BrokerNoise | Item::StoreNoise | Item::ProviderNoise | Item::WebhookNoise => {}
         }
     }
     acts
@@ -164,6 +167,7 @@ fn unrest(world: &World, folder: &Path) -> String {
         ("webhook calls", world.calls()),
         ("messages at the broker", usize::try_from(world.broker.holds()).unwrap_or(usize::MAX)),
         ("rows in the outbox", tables.outbox.len()),
+        ("messages on shelves", tables.shelved.len()),
         ("requests to redrive", tables.parked.values().filter(|kept| kept.asked.is_some()).count()),
         ("segments on disks", segments(folder)),
     ];

@@ -76,6 +76,8 @@ const fn breaks(mutation: Mutation) -> &'static [&'static str] {
         Mutation::DedupOff | Mutation::LedgerForgets => &["once"],
         Mutation::PermitUnchecked | Mutation::ConsentIgnored => &["gated"],
         Mutation::StatusOverwrites => &["ordered"],
+        // The shelf's turn comes only with a marker: without one it waits for the next message.
+        Mutation::MarkerFirst => &["ordered", "conserved"],
     }
 }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use domain::{EventId, Inbound, InboundBody, Permitted};
 use ports::{
     Bus, Clock,
-    bus::{BusError, Delivery, Depth, Envelope, Settle, Settlement, Subscription},
+    bus::{BusError, Delivery, Depth, Envelope, Settle, Settlement, Subscription, Way},
     topology::{Queue, Topic},
 };
 use tokio::sync::mpsc;
@@ -123,17 +123,24 @@ fn rename(envelope: &mut Envelope, salt: &str) {
 }
 
 /// The delivery that a changed one stands for.
-struct Instead(Mutex<Option<Delivery>>);
+struct Instead {
+    delivery: Mutex<Option<Delivery>>,
+    way: Way,
+}
 
 impl Settle for Instead {
     fn settle(&self, _tag: u64, settlement: Settlement) {
-        let Some(delivery) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let Some(delivery) = self.delivery.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         match settlement {
             Settlement::Ack => delivery.ack(),
             Settlement::Requeue => drop(delivery),
             Settlement::Retry(pause) => delivery.retry(pause),
             Settlement::Park { code, reason } => delivery.park(code, reason),
         }
+    }
+
+    fn is_current(&self) -> bool {
+        self.way.is_current()
     }
 }
 
@@ -144,6 +151,6 @@ fn signed(delivery: Delivery) -> Delivery {
     permit.account = request.thread.account;
     permit.signature = key().sign(&wire::permit_bytes(request, permit)).as_ref().to_vec();
     let envelope = Envelope { body: wire::encode(&permitted), ..delivery.envelope.clone() };
-    let attempt = delivery.attempt;
-    Delivery::new(envelope, attempt, 0, Arc::new(Instead(Mutex::new(Some(delivery)))))
+    let (attempt, way) = (delivery.attempt, delivery.way());
+    Delivery::new(envelope, attempt, 0, Arc::new(Instead { delivery: Mutex::new(Some(delivery)), way }))
 }
