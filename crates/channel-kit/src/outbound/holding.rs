@@ -5,7 +5,7 @@
 //! whoever is the partition's consumer next, who then knows that it is the shelf's turn. What is on the shelf comes before
 //! whatever comes after the marker; what the broker brings again before the marker is older than all of the shelf.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use domain::{AccountId, OrganizationId, Permitted};
 use ports::{
@@ -94,6 +94,8 @@ pub(super) struct Holding {
     share: usize,
     /// Its messages in lanes, from the broker and from the shelf.
     in_lanes: usize,
+    /// Ids of what was delivered, and is neither done nor on the shelf.
+    in_hand: HashSet<String>,
     /// Delivered, in order, and neither in a lane nor on the shelf.
     arrived: VecDeque<Arrived>,
     /// On their way to the shelf, in order.
@@ -118,10 +120,11 @@ pub(super) struct Holding {
 
 impl Holding {
     /// Of an account with an empty shelf.
-    pub(super) const fn new(share: usize) -> Self {
+    pub(super) fn new(share: usize) -> Self {
         Self {
             share,
             in_lanes: 0,
+            in_hand: HashSet::new(),
             arrived: VecDeque::new(),
             putting: Vec::new(),
             marker: None,
@@ -156,14 +159,22 @@ impl Holding {
         self.read >= self.newest && self.rows == 0 && self.done.is_empty() && !self.writing
     }
 
-    /// A delivery came.
+    /// A delivery came. One that was published twice has a twin in hand, which is not settled before it is done: on the
+    /// shelf it would say of that one that it lies there, and have it wait for what is newer.
     pub(super) fn arrive(&mut self, delivery: Delivery, permitted: Permitted) {
-        self.arrived.push_back(Arrived { delivery, permitted });
+        if self.in_hand.insert(delivery.envelope.id.clone()) {
+            self.arrived.push_back(Arrived { delivery, permitted });
+        } else {
+            delivery.ack();
+        }
     }
 
-    /// A message left its lane. `row`: it lay at this position.
-    pub(super) fn finished(&mut self, row: Option<i64>) {
+    /// The message with this id left its lane. `row`: it lay at this position.
+    pub(super) fn finished(&mut self, id: &str, row: Option<i64>) {
         self.in_lanes = self.in_lanes.saturating_sub(1);
+        if row.is_none() {
+            self.in_hand.remove(id);
+        }
         if let Some(position) = row {
             self.rows = self.rows.saturating_sub(1);
             self.done.push(position);
@@ -214,6 +225,7 @@ impl Holding {
 
     /// The delivery lies on the shelf and is the newest that does: the former marker has served.
     fn mark(&mut self, delivery: Delivery) {
+        self.in_hand.remove(&delivery.envelope.id);
         if let Some(former) = self.marker.replace(delivery) {
             former.ack();
         }

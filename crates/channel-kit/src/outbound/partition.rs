@@ -240,6 +240,7 @@ impl Hands {
     /// A message left its lane: the next of the lane goes, and its account has room for another.
     fn finished(&mut self, Finished { tenure, job, reported }: Finished) {
         let (thread, holder) = (job.permitted.request.thread.clone(), job.holder());
+        let id = job.envelope().id.clone();
         let row = match job.source {
             Source::Shelved(position, _) => Some(position),
             Source::Delivered(delivery) if reported.is_some() => {
@@ -257,7 +258,7 @@ impl Hands {
             && reported.is_some()
             && let Some(holding) = self.holdings.get_mut(&holder)
         {
-            holding.finished(row);
+            holding.finished(&id, row);
         }
         if self.shared.drain.has_begun() {
             return;

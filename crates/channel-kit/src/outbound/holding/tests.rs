@@ -119,7 +119,7 @@ fn what_comes_beyond_the_share_is_acknowledged_once_it_lies_on_the_shelf_but_for
     assert_eq!(scene.settled.acked(), [1, 2, 3], "4 is");
 
     // There is room: the shelf in order, and what comes meanwhile goes behind it.
-    scene.holding.finished(None);
+    scene.holding.finished("1", None);
     assert_eq!(scene.step(), (vec![], vec![Call::Page { after: 0, limit: 1, newest: 4 }]));
     assert_eq!(scene.answered(Answer::Page { jobs: vec![row(2)], read: 2 }), ["2"]);
     assert_eq!(scene.arrive(5, 1), (vec![], vec![put(&[5])]));
@@ -127,7 +127,7 @@ fn what_comes_beyond_the_share_is_acknowledged_once_it_lies_on_the_shelf_but_for
     assert_eq!(scene.settled.acked(), [1, 2, 3, 4]);
     assert_eq!(scene.holding.count(), 4);
     for tag in 2..=5 {
-        scene.holding.finished(Some(tag));
+        scene.holding.finished(&tag.to_string(), Some(tag));
         let (_, calls) = scene.step();
         let done = Call::Write { put: Vec::new(), done: vec![tag] };
         assert!(calls.contains(&done), "{calls:?}");
@@ -160,9 +160,9 @@ fn what_is_older_than_the_shelf_goes_before_it_and_the_marker_opens_it() {
     assert_eq!(scene.step(), (vec![], vec![put(&[9])]), "the shelf has no room before the older ones are gone");
     scene.answered(written(1, 9));
     assert_eq!(scene.settled.acked(), [5, 6, 8]);
-    scene.holding.finished(None);
+    scene.holding.finished("5", None);
     assert_eq!(scene.step().1, []);
-    scene.holding.finished(None);
+    scene.holding.finished("6", None);
     assert_eq!(scene.step().1, [Call::Page { after: 0, limit: 1, newest: 9 }]);
 }
 
@@ -183,4 +183,20 @@ fn what_lies_there_already_moves_the_marker_only() {
     assert_eq!(calls, [Call::Page { after: 0, limit: 1, newest: 8 }, put(&[8])]);
     scene.answered(written(0, 8));
     assert_eq!((scene.settled.acked(), scene.holding.count()), (vec![7], 2));
+}
+
+#[test]
+fn a_twin_of_what_is_in_hand_does_not_get_on_the_shelf() {
+    let mut scene = Scene::new(Holding::new(1));
+    assert_eq!(scene.arrive(1, 1).0, ["1"]);
+    assert_eq!(scene.arrive(2, 1).1, [put(&[2])]);
+    for twin in [1, 2] {
+        assert_eq!(scene.arrive(twin, 1), (vec![], vec![]));
+    }
+    scene.answered(written(1, 2));
+    assert_eq!(scene.step().1, [], "neither twin is left");
+    // Afterwards they come behind, and the ledger knows what became of them.
+    scene.holding.finished("1", None);
+    assert_eq!(scene.step().1, [Call::Page { after: 0, limit: 1, newest: 2 }]);
+    assert_eq!(scene.arrive(1, 1).1, [put(&[1])]);
 }
