@@ -43,12 +43,14 @@ pub struct Shelved {
 }
 
 /// What came of putting messages on a shelf.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Put {
     /// How many were not there before.
     pub added: u64,
     /// The position of the newest that lies there.
     pub last: i64,
+    /// Its id.
+    pub newest: String,
 }
 
 /// Why a shelf was not written or read.

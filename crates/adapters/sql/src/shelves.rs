@@ -62,11 +62,14 @@ async fn put(store: &SqlStore, turn: Turn, shelf: &Shelf, envelopes: &[Envelope]
     hold(on, shelf, turn).await?;
     let tail = "ON CONFLICT (channel, lane, account, organization, id) DO NOTHING";
     let added = insert_rows(on, SHELVED, tail, values).await.map_err(failure)?;
-    let last = format!("SELECT COALESCE(MAX(sequence), 0) AS last FROM shelved WHERE {OF_SHELF}");
-    let row = on.query_one_raw(statement(on, last, key(shelf))).await.map_err(failure)?;
-    let last = row.map_or(Ok(0), |row| Row(row).integer("last"))?;
+    let newest = format!("SELECT sequence, id FROM shelved WHERE {OF_SHELF} ORDER BY sequence DESC LIMIT 1");
+    let row = on.query_one_raw(statement(on, newest, key(shelf))).await.map_err(failure)?;
+    let (last, newest) = match row.map(Row) {
+        Some(row) => (row.integer("sequence")?, row.text("id")?),
+        None => (0, String::new()),
+    };
     writing.commit().await.map_err(failure)?;
-    Ok(Put { added, last })
+    Ok(Put { added, last, newest })
 }
 
 async fn take_over(

@@ -181,9 +181,13 @@ impl Holding {
         }
     }
 
-    /// What was carried out and still lies on the shelf, for whoever ends.
+    /// What was carried out and can leave the shelf. The newest leaves last: the marker is known by its lying there.
     pub(super) fn take_done(&mut self) -> Vec<i64> {
-        std::mem::take(&mut self.done)
+        let all = self.read >= self.newest && self.rows == 0 && self.putting.is_empty() && !self.writing;
+        let newest = self.newest;
+        let (kept, gone) = std::mem::take(&mut self.done).into_iter().partition(|row| *row == newest && !all);
+        self.done = kept;
+        gone
     }
 
     /// The store has answered. What may go to the lanes now.
@@ -198,7 +202,8 @@ impl Holding {
                     return vec![front.into_job()];
                 }
                 self.met = true;
-                self.mark(front.delivery);
+                let id = front.delivery.envelope.id.clone();
+                self.mark(front.delivery, &id);
                 Vec::new()
             }
             Answer::Page { jobs, read } => {
@@ -215,7 +220,7 @@ impl Holding {
                     self.newest = self.newest.max(put.last);
                     self.count += put.added;
                     for delivery in std::mem::take(&mut self.putting) {
-                        self.mark(delivery);
+                        self.mark(delivery, &put.newest);
                     }
                 }
                 Vec::new()
@@ -223,11 +228,15 @@ impl Holding {
         }
     }
 
-    /// The delivery lies on the shelf and is the newest that does: the former marker has served.
-    fn mark(&mut self, delivery: Delivery) {
+    /// The delivery lies on the shelf. The marker is the one of the newest there, or the best that there is.
+    fn mark(&mut self, delivery: Delivery, newest: &str) {
         self.in_hand.remove(&delivery.envelope.id);
-        if let Some(former) = self.marker.replace(delivery) {
-            former.ack();
+        if delivery.envelope.id == newest || self.marker.is_none() {
+            if let Some(former) = self.marker.replace(delivery) {
+                former.ack();
+            }
+        } else {
+            delivery.ack();
         }
     }
 
@@ -280,14 +289,15 @@ impl Holding {
 
     /// What has no room goes to the shelf, what was carried out leaves it.
     fn write(&mut self) -> Option<Call> {
-        if self.writing || (self.arrived.is_empty() && self.done.is_empty()) {
+        if self.writing {
             return None;
         }
-        self.writing = true;
         let batch = self.arrived.len().min(BATCH);
         self.putting = self.arrived.drain(..batch).map(|one| one.delivery).collect();
-        let put = self.putting.iter().map(|delivery| delivery.envelope.clone()).collect();
-        Some(Call::Write { put, done: self.take_done() })
+        let put: Vec<_> = self.putting.iter().map(|delivery| delivery.envelope.clone()).collect();
+        let done = self.take_done();
+        self.writing = !put.is_empty() || !done.is_empty();
+        self.writing.then_some(Call::Write { put, done })
     }
 }
 

@@ -65,7 +65,7 @@ pub async fn what_lies_there_is_put_once(shelves: Arc<dyn Shelves>) {
     let turn = turn(&shelves, &shelf).await;
     let first = shelves.put(turn, &shelf, &numbered(&shelf, 0..3)).await.unwrap();
     let again = shelves.put(turn, &shelf, &numbered(&shelf, 1..3)).await.unwrap();
-    assert_eq!((again.added, again.last), (0, first.last));
+    assert_eq!((again.added, again.last, again.newest.as_str()), (0, first.last, "m2"));
     let more = shelves.put(turn, &shelf, &numbered(&shelf, 2..5)).await.unwrap();
     assert_eq!(more.added, 2);
     assert_eq!(all(&shelves, turn, &shelf, 10).await, numbered(&shelf, 0..5));

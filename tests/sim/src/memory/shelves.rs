@@ -57,8 +57,9 @@ impl Shelves for Store {
                     tables.shelved.insert((shelf.clone(), tables.last_shelved), envelope.clone());
                 }
             }
-            let last = tables.on_shelf(shelf, 0).last().map_or(0, |(position, _)| position);
-            Ok(Put { added, last })
+            let newest = tables.on_shelf(shelf, 0).last();
+            let (last, newest) = newest.map_or((0, String::new()), |(last, newest)| (last, newest.id.clone()));
+            Ok(Put { added, last, newest })
         })
         .await?
     }

@@ -23,7 +23,10 @@ impl Settle for Settled {
 impl Settled {
     fn acked(&self) -> Vec<u64> {
         let settled = self.0.lock().unwrap();
-        settled.iter().filter(|(_, how)| *how == Settlement::Ack).map(|(tag, _)| *tag).collect()
+        let mut acked: Vec<u64> =
+            settled.iter().filter(|(_, how)| *how == Settlement::Ack).map(|(tag, _)| *tag).collect();
+        acked.sort_unstable();
+        acked
     }
 }
 
@@ -102,7 +105,7 @@ fn put(tags: &[u64]) -> Call {
 }
 
 fn written(added: u64, last: i64) -> Answer {
-    Answer::Written { put: Some(Put { added, last }), removed: 0 }
+    Answer::Written { put: Some(Put { added, last, newest: last.to_string() }), removed: 0 }
 }
 
 #[test]
@@ -199,4 +202,22 @@ fn a_twin_of_what_is_in_hand_does_not_get_on_the_shelf() {
     scene.holding.finished("1", None);
     assert_eq!(scene.step().1, [Call::Page { after: 0, limit: 1, newest: 2 }]);
     assert_eq!(scene.arrive(1, 1).1, [put(&[1])]);
+}
+
+#[test]
+fn the_row_of_the_marker_leaves_last() {
+    let mut scene = Scene::new(Holding::new(2));
+    (1..=2).for_each(|tag| drop(scene.arrive(tag, 1)));
+    (3..=4).for_each(|tag| drop(scene.arrive(tag, 1)));
+    scene.answered(written(1, 3));
+    scene.step();
+    scene.answered(written(1, 4));
+    scene.holding.finished("1", None);
+    scene.holding.finished("2", None);
+    assert_eq!(scene.step().1, [Call::Page { after: 0, limit: 2, newest: 4 }]);
+    scene.answered(Answer::Page { jobs: vec![row(3), row(4)], read: 4 });
+    scene.holding.finished("4", Some(4));
+    assert_eq!(scene.step().1, [], "4 is the marker's, and 3 still lies there");
+    scene.holding.finished("3", Some(3));
+    assert_eq!(scene.step().1, [Call::Write { put: vec![], done: vec![4, 3] }]);
 }
