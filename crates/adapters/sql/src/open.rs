@@ -9,16 +9,15 @@ use std::{
 use ports::StoreError;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement,
-    TransactionOptions, TransactionTrait, Value,
+    TransactionTrait, Value,
     sqlx::{
         self,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
-use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    gate::{Gate, immediate},
+    gate::{Gate, Turn},
     migrate::migrate,
     nodelay::Relay,
     patience::Patience,
@@ -126,13 +125,14 @@ struct Inner {
 
 /// A transaction that may write. Dropped without [`Writing::commit`], it is rolled back.
 pub struct Writing {
-    transaction: DatabaseTransaction,
-    _gate: Option<OwnedMutexGuard<()>>,
+    transaction: Arc<DatabaseTransaction>,
+    /// On SQLite, after the transaction: dropped last, it undoes what was done.
+    turn: Option<Turn>,
 }
 
 impl Writing {
     /// What statements run on.
-    pub const fn connection(&self) -> &DatabaseTransaction {
+    pub fn connection(&self) -> &DatabaseTransaction {
         &self.transaction
     }
 
@@ -141,7 +141,15 @@ impl Writing {
     /// # Errors
     /// The database's.
     pub async fn commit(self) -> Result<(), sea_orm::DbErr> {
-        self.transaction.commit().await
+        let Self { transaction, turn } = self;
+        if let Some(turn) = turn {
+            return turn.end(transaction).await;
+        }
+        match Arc::into_inner(transaction) {
+            Some(transaction) => transaction.commit().await,
+            // Does not happen: `connection` lends it out, and nobody keeps it.
+            None => Err(sea_orm::DbErr::Custom("the transaction is still in use".to_owned())),
+        }
     }
 }
 
@@ -238,12 +246,13 @@ impl SqlStore {
     /// # Errors
     /// [`StoreError`] when the store is away.
     pub async fn begin(&self) -> Result<Writing, StoreError> {
-        let (gate, options) = match &self.inner.gate {
-            Some(gate) => (Some(gate.turn().await), immediate()),
-            None => (None, TransactionOptions::default()),
-        };
-        let transaction = self.inner.writer.begin_with_options(options).await.map_err(failure)?;
-        Ok(Writing { transaction, _gate: gate })
+        let writer = &self.inner.writer;
+        if let Some(gate) = &self.inner.gate {
+            let (turn, transaction) = gate.begin(writer).await.map_err(failure)?;
+            return Ok(Writing { transaction, turn: Some(turn) });
+        }
+        let transaction = Arc::new(writer.begin().await.map_err(failure)?);
+        Ok(Writing { transaction, turn: None })
     }
 
     /// What reads run on.
