@@ -4,7 +4,8 @@ use std::{fmt::Display, fmt::Write as _, str::FromStr};
 
 use ports::StoreError;
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DbErr, QueryResult, RuntimeErr, SqlErr, Statement, TryGetable, Value, sqlx,
+    ConnectionTrait, DatabaseBackend, DbErr, QueryResult, RuntimeErr, SqlErr, Statement, TryGetable, Value,
+    sea_query::ArrayType, sqlx,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -105,7 +106,7 @@ fn insert_text(table: Table, rows: usize, tail: &str) -> String {
     format!("INSERT INTO {} ({}) VALUES {} {tail}", table.name, table.columns.join(", "), vec![row; rows].join(", "))
 }
 
-/// Runs `text`, in which `{in}` stands for a list of keys, for all keys, and answers the rows. `fixed` are the values
+/// Runs `text`, in which `IN ({in})` stands for a list of keys, for all keys, and answers the rows. `fixed` are the values
 /// of `$1`... before the list.
 ///
 /// # Errors
@@ -117,8 +118,8 @@ pub async fn select_in<C: ConnectionTrait>(
     keys: impl IntoIterator<Item = Value>,
 ) -> Result<Vec<QueryResult>, DbErr> {
     let mut found = Vec::new();
-    for (text, values) in lists(text, fixed, keys) {
-        found.extend(connection.query_all_raw(statement(connection, text, values)).await?);
+    for statement in lists(connection.get_database_backend(), text, fixed, keys) {
+        found.extend(connection.query_all_raw(statement).await?);
     }
     Ok(found)
 }
@@ -134,15 +135,25 @@ pub async fn execute_in<C: ConnectionTrait>(
     keys: impl IntoIterator<Item = Value>,
 ) -> Result<u64, DbErr> {
     let mut touched = 0;
-    for (text, values) in lists(text, fixed, keys) {
-        touched += connection.execute_raw(statement(connection, text, values)).await?.rows_affected();
+    for statement in lists(connection.get_database_backend(), text, fixed, keys) {
+        touched += connection.execute_raw(statement).await?.rows_affected();
     }
     Ok(touched)
 }
 
-/// Cuts keys into lists of a power of two; the last is filled up with its last key, which changes no answer.
-fn lists(text: &str, fixed: &[Value], keys: impl IntoIterator<Item = Value>) -> Vec<(String, Vec<Value>)> {
+/// The statements that ask for these keys. PostgreSQL gets them all as one array: one text for every length, one value to
+/// bind, and a plan that looks the keys up by their index however many there are. SQLite gets lists of a power of two;
+/// the last is filled up with its last key, which changes no answer.
+fn lists(
+    backend: DatabaseBackend,
+    text: &str,
+    fixed: &[Value],
+    keys: impl IntoIterator<Item = Value>,
+) -> Vec<Statement> {
     let keys: Vec<Value> = keys.into_iter().collect();
+    if backend == DatabaseBackend::Postgres {
+        return array(text, fixed, keys).into_iter().collect();
+    }
     let mut statements = Vec::new();
     for chunk in keys.chunks(LARGEST) {
         let Some(last) = chunk.last() else { continue };
@@ -154,9 +165,21 @@ fn lists(text: &str, fixed: &[Value], keys: impl IntoIterator<Item = Value>) -> 
         let mut values = fixed.to_vec();
         values.extend_from_slice(chunk);
         values.resize(fixed.len() + length, last.clone());
-        statements.push((text.replace("{in}", &list), values));
+        statements.push(Statement::from_sql_and_values(backend, text.replace("{in}", &list), values));
     }
     statements
+}
+
+/// The statement for PostgreSQL; none without keys. All keys are of the first one's kind.
+fn array(text: &str, fixed: &[Value], keys: Vec<Value>) -> Option<Statement> {
+    let kind = match keys.first()? {
+        Value::BigInt(_) => ArrayType::BigInt,
+        _ => ArrayType::String,
+    };
+    let text = text.replace("IN ({in})", &format!("= ANY(${})", fixed.len() + 1));
+    let mut values = fixed.to_vec();
+    values.push(Value::Array(kind, Some(Box::new(keys))));
+    Some(Statement::from_sql_and_values(DatabaseBackend::Postgres, text, values))
 }
 
 /// A statement for this connection's database.
@@ -421,10 +444,19 @@ mod tests {
 
     #[test]
     fn lists_are_filled_up_with_their_last_key() {
-        let made = lists("x IN ({in})", &[1i64.into()], ["a", "b", "c"].map(Value::from));
+        let made = lists(DatabaseBackend::Sqlite, "x IN ({in})", &[1i64.into()], ["a", "b", "c"].map(Value::from));
         assert_eq!(made.len(), 1);
-        assert_eq!(made[0].0, "x IN ($2, $3, $4, $5)");
-        assert_eq!(made[0].1[4], Value::from("c"));
+        assert_eq!(made[0].sql, "x IN ($2, $3, $4, $5)");
+        assert_eq!(made[0].values.as_ref().map(|values| values.0[4].clone()), Some(Value::from("c")));
+    }
+
+    #[test]
+    fn postgresql_gets_its_keys_in_one_array() {
+        let made = lists(DatabaseBackend::Postgres, "x IN ({in})", &[1i64.into()], ["a", "b", "c"].map(Value::from));
+        assert_eq!(made.len(), 1);
+        assert_eq!(made[0].sql, "x = ANY($2)");
+        let none = lists(DatabaseBackend::Postgres, "x IN ({in})", &[], []);
+        assert!(none.is_empty());
     }
 
     #[test]
