@@ -4,7 +4,8 @@
 //! end of a statement that does not fit one segment may wait for the server's delayed acknowledgement: 40 ms of nothing
 //! on Linux. The library lets nobody set the option, but it does speak to a Unix socket. So the pool connects to one of
 //! ours, in the abstract namespace, and each connection to it goes on to the server by a TCP connection that sends at
-//! once. TLS passes through as it is. Remove this with the first sqlx that sets the option.
+//! once. TLS passes through as it is. A server on this machine is reached directly: a segment of the loopback interface
+//! holds a whole statement, and nothing waits. Remove this with the first sqlx that sets the option.
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -39,8 +40,8 @@ impl Drop for Relay {
 }
 
 impl Relay {
-    /// Starts one for a server that is reached by TCP; none where it is reached by a socket of its own, or where the
-    /// system has no abstract namespace.
+    /// Starts one for a server that is reached by TCP; none where it is on this machine, or where the system has no
+    /// abstract namespace.
     ///
     /// # Errors
     /// The system's, when the server does not accept a connection now.
@@ -51,14 +52,22 @@ impl Relay {
         }
         let server = (options.get_host().trim_matches(['[', ']']).to_owned(), options.get_port());
         // Said here in the system's words: behind the relay it would read as a connection that broke off.
-        drop(reach(&server).await?);
+        let stream = reach(&server).await?;
+        if stream.peer_addr()?.ip().is_loopback() {
+            return Ok(None);
+        }
+        drop(stream);
+        Self::listen(server).map(Some)
+    }
+
+    fn listen(server: (String, u16)) -> std::io::Result<Self> {
         // By chance, not by process id: containers that share a network share these names, and each may be process 1.
         let [one, two] = [(), ()].map(|()| RandomState::new().build_hasher().finish());
         let socket = format!("\0afluente-{one:016x}{two:016x}");
         // PostgreSQL's name for a socket in a folder.
         let listener = UnixListener::bind(format!("{socket}/.s.PGSQL.{}", server.1))?;
         let task = tokio::spawn(accept(listener, server));
-        Ok(Some(Self { socket: socket.into(), task }))
+        Ok(Self { socket: socket.into(), task })
     }
 }
 
@@ -87,5 +96,41 @@ async fn carry(mut near: UnixStream, server: (String, u16)) {
         // A connection that ends, ends for both; the pool hears it as it would without us.
         Ok(mut far) => drop(copy_bidirectional_with_sizes(&mut near, &mut far, BUFFER, BUFFER).await),
         Err(error) => tracing::warn!(%error, host = server.0, port = server.1, "PostgreSQL cannot be reached"),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_goes_in_comes_out_at_the_server_and_back() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = server.accept().await.unwrap();
+            let mut question = [0; 4];
+            stream.read_exact(&mut question).await.unwrap();
+            assert_eq!(&question, b"ping");
+            stream.write_all(b"pong").await.unwrap();
+        });
+        let relay = Relay::listen(("127.0.0.1".to_owned(), port)).unwrap();
+        let mut near = UnixStream::connect(relay.socket.join(format!(".s.PGSQL.{port}"))).await.unwrap();
+        near.write_all(b"ping").await.unwrap();
+        let mut answer = Vec::new();
+        near.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"pong");
+    }
+
+    #[tokio::test]
+    async fn a_server_on_this_machine_is_reached_directly() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(server.local_addr().unwrap().port());
+        assert!(Relay::start(&options).await.unwrap().is_none());
     }
 }
