@@ -19,7 +19,6 @@ use runtime::{
     names::{label, metric},
     trace,
 };
-use tracing::Instrument as _;
 
 use crate::{
     accounts::Live,
@@ -81,6 +80,7 @@ async fn handshake(
     }
 }
 
+/// A call. Its span and its duration are the server's, as for every request.
 async fn receive(
     State(kit): State<Arc<Kit>>,
     Path(name): Path<String>,
@@ -88,33 +88,9 @@ async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let route = format!("/hooks/{}/{{account}}", kit.channel);
-    let span = trace::webhook(&route, "POST");
-    let started = tokio::time::Instant::now().into_std();
-    let response = take(&kit, &name, query, &headers, body).instrument(span.clone()).await;
-    let status = response.status();
-    let error = if status.is_server_error() { status.as_str().to_owned() } else { String::new() };
-    trace::http_status(&span, Some(status.as_u16()), &error);
-    let labels = [
-        (label::METHOD, "POST"),
-        (label::ROUTE, route.as_str()),
-        (label::STATUS, status.as_str()),
-        (label::ERROR, error.as_str()),
-    ];
-    kit.env.metrics.since(metric::HTTP_SERVER, &labels, started);
-    response
-}
-
-async fn take(
-    kit: &Arc<Kit>,
-    name: &str,
-    query: BTreeMap<String, String>,
-    headers: &HeaderMap,
-    body: Body,
-) -> Response {
-    let (live, hook) = match find(kit, name) {
+    let (live, hook) = match find(&kit, &name) {
         Ok(found) => found,
-        Err((reason, status)) => return refuse(kit, reason, status),
+        Err((reason, status)) => return refuse(&kit, reason, status),
     };
     trace::note(runtime::names::attribute::CHANNEL, kit.channel.to_string());
     trace::note(runtime::names::attribute::ORGANIZATION, live.account.organization.to_string());
@@ -123,20 +99,20 @@ async fn take(
         return refuse(kit, "account_flood", StatusCode::TOO_MANY_REQUESTS);
     };
     let Ok(_slot) = kit.calls.try_acquire() else {
-        return refuse(kit, "flood", StatusCode::SERVICE_UNAVAILABLE);
+        return refuse(&kit, "flood", StatusCode::SERVICE_UNAVAILABLE);
     };
     let body = match axum::body::to_bytes(body, kit.config.body_limit).await {
         Ok(body) => body,
-        Err(error) if is_too_long(&error) => return refuse(kit, "too_large", StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => return refuse(kit, "broken_off", StatusCode::BAD_REQUEST),
+        Err(error) if is_too_long(&error) => return refuse(&kit, "too_large", StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => return refuse(&kit, "broken_off", StatusCode::BAD_REQUEST),
     };
-    let request = WebhookRequest { headers: plain(headers), query, body };
+    let request = WebhookRequest { headers: plain(&headers), query, body };
     match catch_unwind(AssertUnwindSafe(|| hook.verify(&request))) {
         Ok(Some(_verified)) => {}
-        Ok(None) => return refuse(kit, "signature", StatusCode::UNAUTHORIZED),
-        Err(_) => return refuse(kit, "panic", StatusCode::INTERNAL_SERVER_ERROR),
+        Ok(None) => return refuse(&kit, "signature", StatusCode::UNAUTHORIZED),
+        Err(_) => return refuse(&kit, "panic", StatusCode::INTERNAL_SERVER_ERROR),
     }
-    accept(kit, &live, hook.as_ref(), &request).await
+    accept(&kit, &live, hook.as_ref(), &request).await
 }
 
 /// A genuine call: what it says is made safe, or the call itself is kept as parked.

@@ -86,14 +86,15 @@ pub async fn serve(
     failed
 }
 
+/// One layer of ours around all routes: each one more is a box and several copies of request and answer.
 fn layered(http: Router, grpc: grpc_routes::GrpcRoutes, metrics: &Metrics, drain: &Drain) -> Router {
-    let panics = metrics.clone();
-    http.layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(tower_http::catch_panic::CatchPanicLayer::custom(move |panic| edge::panicked(panic, &panics)))
-        .layer(axum::middleware::from_fn_with_state(metrics.clone(), edge::observe))
-        .layer(Extension(drain.clone()))
-        .layer(axum::middleware::from_fn_with_state(grpc, grpc_routes::dispatch))
-        .layer(axum::middleware::from_fn(edge::identify))
+    let edge = edge::Edge { grpc, metrics: metrics.clone() };
+    http.layer(
+        tower::ServiceBuilder::new()
+            .layer(axum::middleware::from_fn_with_state(edge, edge::pass))
+            .layer(Extension(drain.clone()))
+            .layer(DefaultBodyLimit::max(BODY_LIMIT)),
+    )
 }
 
 async fn serve_connections(

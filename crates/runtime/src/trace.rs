@@ -136,6 +136,13 @@ fn producer(envelope: &Envelope) -> Span {
 
 /// The handling of one delivery: the publish is its parent and its link.
 pub fn process(envelope: &Envelope, queue: &Queue) -> Span {
+    let parent = extract(&envelope.headers);
+    if let Some(unread) = parent.clone().filter(|parent| !parent.span().span_context().is_sampled()) {
+        // Here for the logs; nobody would read what is noted on it.
+        let span = info_span!(parent: None, "messaging.process");
+        let _ = span.set_parent(unread);
+        return span;
+    }
     let destination = consumed(&envelope.topic, queue);
     let span = info_span!(
         parent: None,
@@ -144,13 +151,9 @@ pub fn process(envelope: &Envelope, queue: &Queue) -> Span {
         otel.kind = "consumer",
         otel.status_code = Empty,
     );
-    if let Some(parent) = extract(&envelope.headers) {
+    if let Some(parent) = parent {
         let context = parent.span().span_context().clone();
         let _ = span.set_parent(parent);
-        if !context.is_sampled() {
-            // Here for the logs; nobody would read what is noted on it.
-            return span;
-        }
         span.add_link(context);
     }
     messaging(&span, "process", "process", &destination, &envelope.topic);
@@ -158,7 +161,7 @@ pub fn process(envelope: &Envelope, queue: &Queue) -> Span {
     span
 }
 
-/// The handling of a batch: a root of its own with a link to each message.
+/// The handling of a batch: a root of its own with a link to each message whose trace is kept.
 pub fn process_batch<'a>(envelopes: impl IntoIterator<Item = &'a Envelope>, queue: &Queue) -> Span {
     let topic = queue.topic();
     let destination = consumed(&topic, queue);
@@ -173,7 +176,8 @@ pub fn process_batch<'a>(envelopes: impl IntoIterator<Item = &'a Envelope>, queu
     let mut count: i64 = 0;
     for envelope in envelopes {
         count += 1;
-        if let Some(context) = extract(&envelope.headers) {
+        let kept = envelope.headers.get(TRACEPARENT).is_some_and(|traceparent| is_sampled(traceparent));
+        if let Some(context) = kept.then(|| extract(&envelope.headers)).flatten() {
             span.add_link(context.span().span_context().clone());
         }
     }
@@ -249,7 +253,7 @@ pub fn inject_from(span: &Span, headers: &mut BTreeMap<String, String>) {
     let context = span.context();
     if context.span().span_context().is_valid() {
         headers.remove(TRACESTATE);
-        TraceContextPropagator::new().inject_context(&context, &mut Headers(headers));
+        TraceContextPropagator::new().inject_context(&context, &mut Written(headers));
     }
 }
 
@@ -283,14 +287,13 @@ pub fn note(name: &'static str, value: impl Into<opentelemetry::Value>) {
 
 fn extract(headers: &BTreeMap<String, String>) -> Option<Context> {
     headers.get(TRACEPARENT)?;
-    let mut copy = headers.clone();
-    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers(&mut copy));
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Read(headers));
     context.span().span_context().is_valid().then_some(context)
 }
 
-struct Headers<'a>(&'a mut BTreeMap<String, String>);
+struct Written<'a>(&'a mut BTreeMap<String, String>);
 
-impl Injector for Headers<'_> {
+impl Injector for Written<'_> {
     fn set(&mut self, key: &str, value: String) {
         // The propagator writes an empty `tracestate`, which means nothing and costs a header on every message.
         if !value.is_empty() {
@@ -299,7 +302,9 @@ impl Injector for Headers<'_> {
     }
 }
 
-impl Extractor for Headers<'_> {
+struct Read<'a>(&'a BTreeMap<String, String>);
+
+impl Extractor for Read<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }

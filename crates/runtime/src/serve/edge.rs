@@ -1,6 +1,6 @@
 //! What every request gets: an id, a span, metrics, and an answer when its handler panics.
 
-use std::{any::Any, net::SocketAddr};
+use std::{any::Any, net::SocketAddr, panic::AssertUnwindSafe};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
@@ -9,10 +9,14 @@ use axum::{
     response::Response,
 };
 use domain::{Class, Refusal, error::codes};
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::connection::Peer;
+use super::{
+    connection::Peer,
+    grpc_routes::{self, GrpcRoutes},
+};
 use crate::{
     metrics::Metrics,
     names::{label, metric},
@@ -21,41 +25,58 @@ use crate::{
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What every request passes.
+#[derive(Clone)]
+pub(super) struct Edge {
+    pub(super) grpc: GrpcRoutes,
+    pub(super) metrics: Metrics,
+}
+
 /// Gives the request an id, unless a proxy did, and echoes it. Makes the peer's address available in axum's own type.
-pub(super) async fn identify(mut request: Request, next: Next) -> Response {
+/// gRPC calls go to their services, which have spans of their own.
+pub(super) async fn pass(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     if let Some(ConnectInfo(Peer(address))) = request.extensions().get::<ConnectInfo<Peer>>().copied() {
         request.extensions_mut().insert(ConnectInfo::<SocketAddr>(address));
     }
     let id = match request.headers().get(&REQUEST_ID) {
         Some(id) if id.len() <= 128 => id.clone(),
         _ => {
-            let fresh = format!("{:032x}", rand::random::<u128>());
-            HeaderValue::from_str(&fresh).unwrap_or_else(|_| HeaderValue::from_static("-"))
+            let fresh = fresh_id();
+            request.headers_mut().insert(REQUEST_ID, fresh.clone());
+            fresh
         }
     };
-    request.headers_mut().insert(REQUEST_ID, id.clone());
-    let mut response = next.run(request).await;
+    let mut response = if grpc_routes::is_grpc(&request) {
+        grpc_routes::call(&edge.grpc, request).await
+    } else {
+        observed(&edge.metrics, request, next).await
+    };
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }
 
+fn fresh_id() -> HeaderValue {
+    let fresh = format!("{:032x}", rand::random::<u128>());
+    HeaderValue::from_str(&fresh).unwrap_or_else(|_| HeaderValue::from_static("-"))
+}
+
 /// The server span and the duration, by the route's template. Probes and scrapes leave no trace.
-pub(super) async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+async fn observed(metrics: &Metrics, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
-    if matches!(route.as_str(), "/livez" | "/readyz" | "/metrics") {
-        return next.run(request).await;
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("", MatchedPath::as_str);
+    if matches!(route, "/livez" | "/readyz" | "/metrics") {
+        return unharmed(metrics, next.run(request)).await;
     }
     let method = request.method().clone();
-    let span = trace::webhook(&route, method.as_str());
-    let response = next.run(request).instrument(span.clone()).await;
-    let code = response.status().as_u16();
-    let status = code.to_string();
-    let error = if code >= 500 { status.as_str() } else { "" };
-    trace::http_status(&span, Some(code), error);
+    let span = trace::webhook(route, method.as_str());
+    let response = unharmed(metrics, next.run(request)).instrument(span.clone()).await;
+    let status = response.status();
+    let error = if status.is_server_error() { status.as_str() } else { "" };
+    trace::http_status(&span, Some(status.as_u16()), error);
     let labels = [
         (label::METHOD, method.as_str()),
-        (label::ROUTE, route.as_str()),
+        (label::ROUTE, route),
         (label::STATUS, status.as_str()),
         (label::ERROR, error),
     ];
@@ -63,10 +84,18 @@ pub(super) async fn observe(State(metrics): State<Metrics>, request: Request, ne
     response
 }
 
+/// The handler's answer, also when it panics.
+async fn unharmed(metrics: &Metrics, handler: impl Future<Output = Response>) -> Response {
+    match AssertUnwindSafe(handler).catch_unwind().await {
+        Ok(response) => response,
+        Err(panic) => panicked(&*panic, metrics),
+    }
+}
+
 /// The answer to a request whose handler panicked.
-pub(super) fn panicked(panic: Box<dyn Any + Send>, metrics: &Metrics) -> Response {
+fn panicked(panic: &(dyn Any + Send), metrics: &Metrics) -> Response {
     metrics.count(metric::PANICS, &[(label::PLACE, "http")], 1);
-    tracing::error!(reason = words(&*panic), "a request's handler panicked");
+    tracing::error!(reason = words(panic), "a request's handler panicked");
     let refusal = Refusal::new(Class::Internal, codes::INTERNAL, "our mistake; it is in the log with the trace id");
     status::problem(&refusal, trace::trace_id().as_deref())
 }

@@ -4,9 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::Request,
     http::header,
-    middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use tower::ServiceExt as _;
@@ -67,15 +66,14 @@ fn reflection(names: &[String], newest: bool) -> Result<Router, ServeError> {
     })
 }
 
-/// Sends gRPC calls to their services and everything else on.
-pub(super) async fn dispatch(State(routes): State<GrpcRoutes>, request: Request, next: Next) -> Response {
-    let is_grpc = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|mime| mime.as_bytes().starts_with(b"application/grpc"));
-    if !is_grpc {
-        return next.run(request).await;
-    }
+/// Whether a request is a gRPC call.
+pub(super) fn is_grpc(request: &Request) -> bool {
+    let mime = request.headers().get(header::CONTENT_TYPE);
+    mime.is_some_and(|mime| mime.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Sends a gRPC call to its service.
+pub(super) async fn call(routes: &GrpcRoutes, request: Request) -> Response {
     let pick = request.headers().get(PICK).and_then(|value| value.to_str().ok());
     let Some(router) = routes.find(request.uri().path(), pick) else {
         return tonic::Status::unimplemented("no such service here").into_http::<axum::body::Body>().into_response();
