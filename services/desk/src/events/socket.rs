@@ -11,6 +11,7 @@ use axum::{
     response::Response,
 };
 use domain::{ConversationId, Stage};
+use futures_util::SinkExt as _;
 use ports::{ConversationFilter, StoreError};
 use runtime::{
     Drain,
@@ -119,6 +120,10 @@ impl Page {
         pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         pings.tick().await;
         loop {
+            // What is ready goes out together.
+            if live.is_empty() {
+                self.flush().await?;
+            }
             tokio::select! {
                 event = live.recv() => match event {
                     Ok(event) => self.go_on(&feed, &event).await?,
@@ -223,12 +228,21 @@ impl Page {
         Ok(found.into_iter().map(|conversation| conversation.id).collect())
     }
 
+    /// Puts a frame behind those that wait; [`Page::flush`] sends them, or their number does.
     async fn text(&mut self, text: axum::extract::ws::Utf8Bytes) -> Result<(), End> {
-        match timeout(SLOWEST, self.socket.send(Message::Text(text))).await {
-            Ok(Ok(())) => Ok(()),
-            // Gone, or so slow that it is better to come back and resume.
-            Ok(Err(_)) | Err(_) => Err(End::Gone),
-        }
+        in_time(self.socket.feed(Message::Text(text))).await
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        in_time(self.socket.flush()).await
+    }
+}
+
+/// A page that is gone, or so slow that it had better come back and resume, ends here.
+async fn in_time(sending: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+    match timeout(SLOWEST, sending).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
     }
 }
 
