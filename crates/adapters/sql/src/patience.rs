@@ -20,10 +20,13 @@ const DOUBTS: Duration = Duration::from_secs(60);
 /// A connection that was idle for so long must show it in any case: it may have been cut meanwhile.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// What the server is told with each connection: a transaction that nobody goes on with is rolled back, and its locks
-/// are free. The server does not hear that a silent connection was given up, and the next try would wait for the locks of
-/// the one before it.
-const FREE_LOCKS: &str = "SET idle_in_transaction_session_timeout = 5000";
+/// What the server is told with each connection. A transaction that nobody goes on with is rolled back, and its locks
+/// are free: the server does not hear that a silent connection was given up, and the next try would wait for the locks of
+/// the one before it. Long values (a page of desk events) are packed with LZ4 where the server has it: its own older
+/// way cost as much as all else that it did for them.
+const SETTINGS: &str = "SET idle_in_transaction_session_timeout = 5000;
+    SELECT set_config(name, 'lz4', false) FROM pg_settings
+    WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)";
 
 /// When work was last given up.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +49,7 @@ impl Patience {
     pub(crate) fn guard(&self, pool: PoolOptions<Postgres>) -> PoolOptions<Postgres> {
         let (before, after) = (self.clone(), self.clone());
         pool.test_before_acquire(false)
-            .after_connect(|connection, _| Box::pin(async { connection.execute(FREE_LOCKS).await.map(drop) }))
+            .after_connect(|connection, _| Box::pin(async { connection.execute(SETTINGS).await.map(drop) }))
             .before_acquire(move |connection, known| {
                 let doubts = before.has_doubts() || known.idle_for >= IDLE;
                 Box::pin(async move { Ok(!doubts || is_alive(connection).await) })
