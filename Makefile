@@ -34,7 +34,7 @@ test: ## Everything: units, conformance on embedded and real servers, scenarios,
 	@scripts/test.sh
 
 sim: ## Simulate SEEDS worlds from FROM on (SEED=n ONLY=a,b: one, with its trace; MUTATION=name: with a bug put in)
-	@RUSTFLAGS='--cfg tokio_unstable' cargo run --quiet --release --target-dir target/sim -p afluente-sim -- \
+	@RUSTFLAGS='--cfg tokio_unstable' cargo run --quiet --profile sim --target-dir target/sim -p afluente-sim -- \
 		$(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(SEEDS) --from $(FROM)) \
 		$(if $(MUTATION),--mutation $(MUTATION))
 

@@ -96,7 +96,7 @@ async fn receive(
     trace::note(runtime::names::attribute::ORGANIZATION, live.account.organization.to_string());
     // Its share first: one account's flood is its own, and leaves room for the others.
     let Ok(_share) = live.calls.try_acquire() else {
-        return refuse(kit, "account_flood", StatusCode::TOO_MANY_REQUESTS);
+        return refuse(&kit, "account_flood", StatusCode::TOO_MANY_REQUESTS);
     };
     let Ok(_slot) = kit.calls.try_acquire() else {
         return refuse(&kit, "flood", StatusCode::SERVICE_UNAVAILABLE);
