@@ -130,7 +130,8 @@ mod tests {
     #[tokio::test]
     async fn a_server_on_this_machine_is_reached_directly() {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(server.local_addr().unwrap().port());
+        let options =
+            PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(server.local_addr().unwrap().port());
         assert!(Relay::start(&options).await.unwrap().is_none());
     }
 }
