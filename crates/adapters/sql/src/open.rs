@@ -11,7 +11,7 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection, DatabaseTransaction, Statement,
     TransactionTrait, Value,
     sqlx::{
-        self,
+        self, Connection as _,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -337,6 +337,9 @@ async fn connect_sqlite(path: &Path, settings: &SqliteOptions, reading: bool) ->
         .test_before_acquire(false)
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_pool_opts(
+            move |pool| if reading { pool } else { pool.after_release(|one, _| Box::pin(is_clean(one))) },
+        )
         .map_sqlx_sqlite_opts(move |options| {
             let options = options
                 .filename(&file)
@@ -356,6 +359,14 @@ async fn connect_sqlite(path: &Path, settings: &SqliteOptions, reading: bool) ->
             if reading { options.pragma("query_only", "on") } else { options }
         });
     Database::connect(options).await.map_err(|error| unopened(path, &error))
+}
+
+/// Whether a connection that comes back is outside of every transaction. A full disk makes SQLite roll back by itself; sqlx
+/// finds nothing to roll back then and goes on counting, and what is begun later would be a savepoint in a transaction
+/// that never ends. Such a connection is closed. The ping comes back when the rollback that is queued has been tried.
+async fn is_clean(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 fn unopened(path: &Path, error: &sea_orm::DbErr) -> OpenError {

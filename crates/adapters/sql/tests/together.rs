@@ -112,6 +112,30 @@ async fn nobody_holds_the_file_when_those_who_waited_have_left() {
     assert_eq!(store.get("first").await.unwrap().as_deref(), Some("here"));
 }
 
+/// A disk that is full makes SQLite undo the whole transaction by itself. What comes after it must stand all the same.
+#[tokio::test]
+async fn after_a_full_disk_what_is_told_to_stand_stands() {
+    let (store, _folder) = fresh().await;
+    let writing = store.begin().await.unwrap();
+    writing.connection().execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
+    let large = "INSERT INTO cursors (name, place) VALUES ('large', hex(randomblob(4000000)))";
+    assert!(writing.connection().execute_unprepared(large).await.is_err());
+    drop(writing);
+    let writing = store.begin().await.unwrap();
+    writing.connection().execute_unprepared("PRAGMA max_page_count = 1000000").await.unwrap();
+    drop(writing);
+    for name in ["one", "two"] {
+        let writing = store.begin().await.unwrap();
+        put(&writing, name).await;
+        writing.commit().await.unwrap();
+        store.set(&format!("{name} small"), "here").await.unwrap();
+        for name in [name.to_owned(), format!("{name} small")] {
+            assert_eq!(store.get(&name).await.unwrap().as_deref(), Some("here"), "{name}");
+        }
+    }
+    assert_eq!(store.get("large").await.unwrap(), None);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_gets_through() {
     let (store, _folder) = fresh().await;
