@@ -50,25 +50,23 @@ impl Group {
     /// Goes to the disk.
     async fn close(&mut self) -> Result<(), DbErr> {
         let Some(transaction) = self.transaction.take() else { return Ok(()) };
+        // Taken before anything can fail: members that are dropped hear that it was cut short.
+        let members = mem::take(&mut self.members);
         let result = match Arc::into_inner(transaction) {
             Some(transaction) => transaction.commit().await,
             None => Err(cut_short()),
         };
-        self.answer(&result);
-        result
-    }
-
-    /// Undoes everything in it.
-    fn dissolve(&mut self) {
-        self.transaction = None;
-        self.answer(&Err(cut_short()));
-    }
-
-    fn answer(&mut self, result: &Result<(), DbErr>) {
-        for member in self.members.drain(..) {
+        for member in members {
             // Who gave up does not hear it.
             drop(member.send(result.clone()));
         }
+        result
+    }
+
+    /// Undoes everything in it; its members hear that it was cut short.
+    fn dissolve(&mut self) {
+        self.transaction = None;
+        self.members.clear();
     }
 }
 

@@ -37,8 +37,13 @@ impl Mailboxes for SqlStore {
             key.push(text(id));
             let known = "SELECT sequence FROM mailbox_items WHERE account = $1 AND address = $2 AND id = $3";
             if let Some(row) = on.query_one_raw(statement(on, known, key.clone())).await.map_err(failure)? {
-                // Dropping the transaction gives the place back.
-                return Row(row).number("sequence");
+                let sequence = Row(row).number("sequence")?;
+                let back = "UPDATE mailboxes SET last_sequence = last_sequence - 1 WHERE account = $1 AND address = $2";
+                on.execute_raw(statement(on, back, mailbox())).await.map_err(failure)?;
+                // Committed although nothing changed: on SQLite the one that was found may not stand yet, and this waits
+                // for it.
+                writing.commit().await.map_err(failure)?;
+                return Ok(sequence);
             }
             key.extend([text(body), at.millis().into(), number(place)]);
             let put =

@@ -57,7 +57,8 @@ impl Templates for SqlStore {
         let kept = "SELECT read_at FROM template_lists WHERE account = $1";
         let row = on.query_one_raw(statement(on, kept, vec![printed(account)])).await.map_err(failure)?;
         if row.map(|row| Row(row).optional_time("read_at")).transpose()?.flatten() != Some(at) {
-            return Ok(());
+            // A newer reading is there; on SQLite it may not stand yet, and this waits for it.
+            return writing.commit().await.map_err(failure);
         }
         let former = statement(on, "DELETE FROM templates WHERE account = $1", vec![printed(account)]);
         on.execute_raw(former).await.map_err(failure)?;
