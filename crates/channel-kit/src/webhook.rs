@@ -34,6 +34,9 @@ pub(crate) fn routes(kit: Arc<Kit>) -> Router {
     Router::new().route(&path, get(handshake).post(receive)).with_state(kit)
 }
 
+/// How long a caller may take to send a body: whoever is slower holds a place that the provider needs.
+const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Why a call was not accepted: the label of the counter and the status.
 type Refused = (&'static str, StatusCode);
 
@@ -101,10 +104,12 @@ async fn receive(
     let Ok(_slot) = kit.calls.try_acquire() else {
         return refuse(&kit, "flood", StatusCode::SERVICE_UNAVAILABLE);
     };
-    let body = match axum::body::to_bytes(body, kit.config.body_limit).await {
-        Ok(body) => body,
-        Err(error) if is_too_long(&error) => return refuse(&kit, "too_large", StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => return refuse(&kit, "broken_off", StatusCode::BAD_REQUEST),
+    let body = axum::body::to_bytes(body, kit.config.body_limit);
+    let body = match tokio::time::timeout(BODY_WITHIN, body).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) if is_too_long(&error) => return refuse(&kit, "too_large", StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => return refuse(&kit, "broken_off", StatusCode::BAD_REQUEST),
+        Err(_) => return refuse(&kit, "too_slow", StatusCode::REQUEST_TIMEOUT),
     };
     let request = WebhookRequest { headers: plain(&headers), query, body };
     match catch_unwind(AssertUnwindSafe(|| hook.verify(&request))) {

@@ -89,6 +89,8 @@ pub(super) async fn run(shared: Arc<Shared>, partition: Partition) -> Result<(),
                 Err(Unanswered::Halted) => {}
                 Err(Unanswered::TakenOver) => {
                     tracing::warn!(queue = %hands.queue, "another replica has the partition; asking the broker anew");
+                    // Nobody drives those that are under way meanwhile, and they may hold the store's turn.
+                    hands.calls = Calls::new();
                     match subscribe(&hands.shared, &hands.queue).await {
                         Ok(anew) => incoming = anew,
                         Err(error) => break Err(error),
@@ -272,6 +274,9 @@ impl Hands {
 
     /// Ends what is in flight, and takes from the shelves what it carried out.
     async fn finish(&mut self) {
+        // Nobody drives them any more: one that holds the store's turn would keep those in flight from ending. What they
+        // were about is not settled.
+        self.calls = Calls::new();
         while let Some(finished) = self.running.join_next().await {
             if let Ok(finished) = finished {
                 self.finished(finished);
