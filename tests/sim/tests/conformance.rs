@@ -3,10 +3,16 @@
 
 use std::sync::Arc;
 
-use afluente_sim::memory::{Broker, Store};
+use afluente_sim::{
+    air::Air,
+    memory::{Broker, Store},
+};
+use domain::Partition;
 use ports::{
     Blobs, Buckets, Bus, Consents, Cursors, Directory, Journal, Leases, Ledger, Mailboxes, Parking, Shelves, SignIns,
     Templates, Views, Windows, conformance,
+    conformance::samples::envelope,
+    topology::{Queue, Topic},
 };
 
 macro_rules! suites {
@@ -48,3 +54,31 @@ conformance!(views, async {
     let store = Store::default();
     Some(((Arc::new(store.clone()) as Arc<dyn Journal>, Arc::new(store) as Arc<dyn Views>), ()))
 });
+
+/// Who was cut off comes back behind who came meanwhile, as at RabbitMQ: what the active one has in hand is not overtaken.
+#[tokio::test]
+async fn who_comes_back_from_a_cut_stands_by() {
+    let (topic, queue) = (Topic::Requested(Partition(0)), Queue::SessionRequested(Partition(0)));
+    let broker = Broker::default();
+    let [cut, other] = ["cut", "other"].map(|owner| broker.through(owner, Air::still()));
+    let mut first = cut.subscribe(queue.clone(), 4).await.unwrap();
+    broker.set_cut("cut", true);
+    let mut second = other.subscribe(queue, 4).await.unwrap();
+    broker.publish(vec![envelope("a", topic.clone())]).await.unwrap();
+    let in_hand = second.next().await.unwrap();
+    assert_eq!(in_hand.envelope.id, "a");
+    broker.set_cut("cut", false);
+    broker.publish(vec![envelope("b", topic)]).await.unwrap();
+    let (by, next) = tokio::select! {
+        next = first.next() => ("who came back", next.unwrap()),
+        next = second.next() => ("the active one", next.unwrap()),
+    };
+    assert_eq!((by, next.envelope.id.as_str()), ("the active one", "b"));
+    // It stands by: when the active one goes, it gets all of it, in order.
+    drop(second);
+    for id in ["a", "b"] {
+        let delivery = first.next().await.unwrap();
+        assert_eq!((delivery.envelope.id.as_str(), delivery.attempt), (id, 2));
+        delivery.ack();
+    }
+}

@@ -320,9 +320,14 @@ impl Broker {
     /// `owner` can no longer reach it, or can again.
     pub fn set_cut(&self, owner: &str, cut: bool) {
         let mut state = self.state();
+        let was_cut = state.cut.iter().any(|one| &**one == owner);
         state.cut.retain(|one| &**one != owner);
         if cut {
             state.cut.push(owner.into());
+        }
+        // Who comes back subscribes anew, behind those who came meanwhile: one of them is active, and what it has in hand
+        // must not be overtaken.
+        if cut || was_cut {
             state.disconnect(Some(owner));
         }
         state.hand_out_all(self);
