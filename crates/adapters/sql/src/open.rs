@@ -251,7 +251,11 @@ impl SqlStore {
             let (turn, transaction) = gate.begin(writer).await.map_err(failure)?;
             return Ok(Writing { transaction, turn: Some(turn) });
         }
-        let transaction = Arc::new(writer.begin().await.map_err(failure)?);
+        let begun = match &self.inner.patience {
+            Some(patience) => patience.begun(writer.begin()).await,
+            None => writer.begin().await,
+        };
+        let transaction = Arc::new(begun.map_err(failure)?);
         Ok(Writing { transaction, turn: None })
     }
 

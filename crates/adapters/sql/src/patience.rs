@@ -1,21 +1,28 @@
 //! A PostgreSQL that goes silent: its connections stay open and nothing comes back, for a quarter of an hour until the
 //! system gives them up. Work is given up sooner here, and the connection that it ran on with it.
+//!
+//! And a transaction that is given up while it begins. sqlx 0.9.0 counts one as begun when the server has said so, and
+//! rolls back what it has counted: a future that is dropped in between puts its connection back into the pool with a
+//! transaction open. Whoever gets it next is told that a write was done, and it is undone seconds later. Remove
+//! [`Patience::begun`] with the first sqlx that rolls that back.
 
 use std::{
+    future::poll_fn,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use ports::StoreError;
-use sea_orm::sqlx::{Connection as _, Executor as _, PgConnection, Postgres, pool::PoolOptions};
+use sea_orm::sqlx::{self, Executor as _, PgConnection, Postgres, pool::PoolOptions};
 use tokio::time::Instant;
 
 /// How long a statement or a transaction may take before it is given up; tried again, it does no harm.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How long a connection may take to show that it is alive.
+/// How long a connection may take to show that it is fit.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
-/// For how long after work was given up each connection must show that it is alive before it is used and before it goes
-/// back to the pool: the others may be silent too.
+/// For how long after work was given up each connection must show that it is fit before it is used and before it goes
+/// back to the pool: the others may be silent too, and one of them is in the middle of something.
 const DOUBTS: Duration = Duration::from_secs(60);
 /// A connection that was idle for so long must show it in any case: it may have been cut meanwhile.
 const IDLE: Duration = Duration::from_secs(20);
@@ -27,6 +34,9 @@ const IDLE: Duration = Duration::from_secs(20);
 const SETTINGS: &str = "SET idle_in_transaction_session_timeout = 5000;
     SELECT set_config(name, 'lz4', false) FROM pg_settings
     WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)";
+
+/// The time of a transaction is that of its first statement: the two differ when one was open before this statement.
+const IS_FIT: &str = "SELECT now() = statement_timestamp()";
 
 /// When work was last given up.
 #[derive(Debug, Clone, Default)]
@@ -40,23 +50,35 @@ impl Patience {
             return done;
         }
         // Before the work is dropped, since its connection goes back to the pool then.
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.doubt();
         Err(E::from(StoreError::Unavailable(format!("the database did not answer within {ANSWER:?}"))))
     }
 
-    /// The pool's settings, so that no silent connection is taken out of it or put back. The pool asks for a sign of life
-    /// too, and would wait for it for ever.
+    /// Begins a transaction. Given up in the middle, it leaves no connection in the pool with a transaction open.
+    pub(crate) async fn begun<T>(&self, beginning: impl Future<Output = T>) -> T {
+        let mut half = Half { patience: self, beginning: Box::pin(beginning), done: false };
+        let begun = poll_fn(|context| half.beginning.as_mut().poll(context)).await;
+        half.done = true;
+        begun
+    }
+
+    fn doubt(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// The pool's settings, so that no silent connection is taken out of it or put back, nor one with a transaction that
+    /// nobody knows of. The pool asks for a sign of life too, and would wait for it for ever.
     pub(crate) fn guard(&self, pool: PoolOptions<Postgres>) -> PoolOptions<Postgres> {
         let (before, after) = (self.clone(), self.clone());
         pool.test_before_acquire(false)
             .after_connect(|connection, _| Box::pin(async { connection.execute(SETTINGS).await.map(drop) }))
             .before_acquire(move |connection, known| {
                 let doubts = before.has_doubts() || known.idle_for >= IDLE;
-                Box::pin(async move { Ok(!doubts || is_alive(connection).await) })
+                Box::pin(async move { Ok(!doubts || is_fit(connection).await) })
             })
             .after_release(move |connection, _| {
                 let doubts = after.has_doubts();
-                Box::pin(async move { Ok(!doubts || is_alive(connection).await) })
+                Box::pin(async move { Ok(!doubts || is_fit(connection).await) })
             })
     }
 
@@ -65,6 +87,23 @@ impl Patience {
     }
 }
 
-async fn is_alive(connection: &mut PgConnection) -> bool {
-    tokio::time::timeout(SIGN_OF_LIFE, connection.ping()).await.is_ok_and(|answer| answer.is_ok())
+async fn is_fit(connection: &mut PgConnection) -> bool {
+    let asked = sqlx::query_scalar::<_, bool>(IS_FIT).fetch_one(connection);
+    tokio::time::timeout(SIGN_OF_LIFE, asked).await.is_ok_and(|answer| answer.unwrap_or(false))
+}
+
+/// A transaction that begins.
+struct Half<'a, F> {
+    patience: &'a Patience,
+    beginning: Pin<Box<F>>,
+    done: bool,
+}
+
+impl<F> Drop for Half<'_, F> {
+    /// Runs before what is in it is dropped, so the doubt is there before the connection goes back to the pool.
+    fn drop(&mut self) {
+        if !self.done {
+            self.patience.doubt();
+        }
+    }
 }

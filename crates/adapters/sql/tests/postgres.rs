@@ -120,3 +120,32 @@ async fn a_server_that_goes_silent_is_given_up_and_reached_again() {
     writing.connection().execute_unprepared(lock).await.unwrap();
     writing.commit().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_is_given_up_while_it_begins_swallows_no_later_write() {
+    let Some(url) = fresh_url().await else { return };
+    let store = SqlStore::postgres(&url, 2).await.unwrap();
+    let witness = Database::connect(&url).await.unwrap();
+    witness.execute_unprepared("CREATE TABLE written (n INTEGER)").await.unwrap();
+    let written = || async {
+        let row = witness.query_one_raw(sea_orm::Statement::from_string(
+            sea_orm::DatabaseBackend::Postgres,
+            "SELECT count(*) AS count FROM written",
+        ));
+        row.await.unwrap().unwrap().try_get::<i64>("", "count").unwrap()
+    };
+    for turn in 1..=40_i64 {
+        // After so many steps: at one of them the server was told, and its answer not yet read.
+        let mut beginning = Box::pin(store.begin());
+        for _ in 0..turn % 4 {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            if beginning.as_mut().poll(&mut context).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(beginning);
+        store.readers().execute_unprepared("INSERT INTO written VALUES (1)").await.unwrap();
+        assert_eq!(written().await, turn, "a write that was answered is not there");
+    }
+}
