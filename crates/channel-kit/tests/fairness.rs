@@ -28,6 +28,7 @@ use domain::{
 use echo::{Echo, account, call};
 use serde_json::json;
 use stage::{Stage, Step};
+use tokio::sync::Notify;
 
 /// Echo without a speed limit of its own.
 struct Fast;
@@ -298,6 +299,32 @@ async fn a_replica_that_lost_its_turn_asks_the_broker_anew() {
     scene.world.send_all(rest).await;
     scene.noisy.turn(fine());
     scene.all_came_out(&noise, 0, "after its turn was lost").await;
+    running.drain().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_lost_its_turn_and_the_broker_tells_what_it_sent() {
+    let mut scene = Scene::new(1).await;
+    let bell = Arc::new(Notify::new());
+    scene.noisy.then([Reply::When(Arc::clone(&bell), answer(200, &json!({ "ok": true })))]);
+    scene.noisy.turn(fine());
+    scene.stage.set_away(true);
+    let running = scene.start().await;
+    let messages = scene.messages(&account(), 1, 3);
+    scene.world.send_all(&messages).await;
+    scene.taken().await;
+    until("the first is out", async || scene.noisy.asked().len() == 1).await;
+    scene.world.shelved(&channel()).await;
+    scene.world.bus.set_away(true);
+    scene.stage.set_away(false);
+    // It asks the broker anew, and again: what is out has the time that it needs.
+    until("it waits for the broker", async || scene.world.bus.refused() >= 3).await;
+    bell.notify_one();
+    scene.world.bus.set_away(false);
+    let reports = scene.reported(&messages).await;
+    assert!(reports.values().all(|one| matches!(one.outcome, Outcome::Accepted { .. })), "{reports:#?}");
+    assert_eq!(scene.noisy.asked().len(), messages.len(), "each once");
+    scene.is_empty().await;
     running.drain().await;
 }
 

@@ -5,13 +5,14 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use domain::{Failure, Outcome, Partition, Permitted, Thread, error::codes};
 use futures_util::{FutureExt as _, StreamExt as _, TryFutureExt as _, future::BoxFuture, stream::FuturesUnordered};
 use ports::{
     Shelf, Turn,
-    bus::{Delivery, Subscription, Way},
+    bus::{BusError, Delivery, Subscription, Way},
     topology::Queue,
 };
 use runtime::{
@@ -27,7 +28,7 @@ use super::{
     message, report,
     shelf::{self, Unanswered},
 };
-use crate::codec;
+use crate::{backoff::Backoff, codec};
 
 /// The time from the first delivery over one way to the broker until that way is gone. Meanwhile nobody else is the
 /// partition's consumer, and what is known of its shelves stays true.
@@ -72,7 +73,7 @@ struct Hands {
 /// The broker ended the subscription, or a lane failed: what is in hand goes back.
 pub(super) async fn run(shared: Arc<Shared>, partition: Partition) -> Result<(), String> {
     let mut hands = Hands::new(shared, partition);
-    let mut incoming = subscribe(&hands.shared, &hands.queue).await?;
+    let Some(mut incoming) = subscribe(&hands.shared, &hands.queue).await? else { return Ok(()) };
     let drain = hands.shared.drain.clone();
     let ended = loop {
         tokio::select! {
@@ -92,7 +93,8 @@ pub(super) async fn run(shared: Arc<Shared>, partition: Partition) -> Result<(),
                     // Nobody drives those that are under way meanwhile, and they may hold the store's turn.
                     hands.calls = Calls::new();
                     match subscribe(&hands.shared, &hands.queue).await {
-                        Ok(anew) => incoming = anew,
+                        Ok(Some(anew)) => incoming = anew,
+                        Ok(None) => break Ok(()),
                         Err(error) => break Err(error),
                     }
                     hands.let_go();
@@ -115,9 +117,24 @@ pub(super) async fn run(shared: Arc<Shared>, partition: Partition) -> Result<(),
     ended
 }
 
-async fn subscribe(shared: &Shared, queue: &Queue) -> Result<Subscription, String> {
+/// Waits for a broker that is away: to begin anew would cut short what is in flight, and what a provider has just accepted
+/// might be told by nobody. None when the drain came first.
+async fn subscribe(shared: &Shared, queue: &Queue) -> Result<Option<Subscription>, String> {
     let kit = &shared.kit;
-    kit.env.bus.subscribe(queue.clone(), kit.config.prefetch).await.map_err(|error| error.to_string())
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+    let subscribing = async {
+        loop {
+            match kit.env.bus.subscribe(queue.clone(), kit.config.prefetch).await {
+                Err(error @ BusError::Unavailable(_)) => tracing::warn!(%queue, %error, "sends wait for the broker"),
+                answer => return answer.map(Some).map_err(|error| error.to_string()),
+            }
+            tokio::time::sleep(backoff.pause()).await;
+        }
+    };
+    tokio::select! {
+        subscribed = subscribing => subscribed,
+        () = shared.drain.begun() => Ok(None),
+    }
 }
 
 impl Hands {

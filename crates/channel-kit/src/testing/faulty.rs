@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
@@ -17,6 +17,8 @@ use ports::{
 pub struct FaultyBus {
     inner: Arc<dyn Bus>,
     away: AtomicBool,
+    /// How often a subscription was asked for in vain.
+    refused: AtomicUsize,
     /// What channels have in hand to send.
     hands: Arc<Mutex<Hands>>,
 }
@@ -36,12 +38,17 @@ impl Default for Hands {
 impl FaultyBus {
     /// Over a bus that works.
     pub fn new(inner: Arc<dyn Bus>) -> Arc<Self> {
-        Arc::new(Self { inner, away: AtomicBool::new(false), hands: Arc::default() })
+        Arc::new(Self { inner, away: AtomicBool::new(false), refused: AtomicUsize::new(0), hands: Arc::default() })
     }
 
     /// Takes the broker away, or brings it back.
     pub fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// How often somebody wanted to subscribe while it was away.
+    pub fn refused(&self) -> usize {
+        self.refused.load(Ordering::SeqCst)
     }
 
     /// Takes back what channels have in hand to send, as when their connection is lost: it is delivered again, and what
@@ -87,6 +94,7 @@ impl Bus for FaultyBus {
     }
 
     async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
+        self.there().inspect_err(|_| drop(self.refused.fetch_add(1, Ordering::SeqCst)))?;
         let sends = matches!(queue, Queue::ChannelOutbound(..));
         let subscription = self.inner.subscribe(queue, prefetch).await?;
         if !sends {
