@@ -142,10 +142,12 @@ impl Drop for Turn {
             return group.dissolve();
         };
         runtime.spawn(async move {
-            // The disk may have undone everything already: there is no savepoint then.
             let undone = transaction.execute_unprepared("ROLLBACK TO turn; RELEASE turn").await;
+            // Without a savepoint it ended already, or never began, or the disk made SQLite undo everything: only then
+            // can a transaction be begun here.
+            let is_gone = undone.is_err() && transaction.execute_unprepared("BEGIN; ROLLBACK").await.is_ok();
             drop(transaction);
-            if undone.is_err() {
+            if is_gone {
                 group.dissolve();
             }
         });

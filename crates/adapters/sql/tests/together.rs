@@ -166,3 +166,36 @@ async fn a_crowd_gets_through() {
         assert_eq!(stands, n % 4 == 0 || n % 4 == 2, "{n}");
     }
 }
+
+/// A task that ends at any await, as a crash would have it, takes none of those along who wait with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_cut_off_takes_nobody_along() {
+    let (store, _folder) = fresh().await;
+    for round in 0..40 {
+        let names: Vec<String> = (0..12).map(|n| format!("{round}/{n}")).collect();
+        let crowd: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let (store, name) = (store.clone(), name.clone());
+                tokio::spawn(async move {
+                    let writing = store.begin().await.unwrap();
+                    put(&writing, &name).await;
+                    writing.commit().await.unwrap();
+                })
+            })
+            .collect();
+        for (n, one) in crowd.iter().enumerate().filter(|(n, _)| n % 3 == 1) {
+            for _ in 0..round * (n + 1) {
+                tokio::task::yield_now().await;
+            }
+            one.abort();
+        }
+        for (n, one) in crowd.into_iter().enumerate() {
+            let ended = one.await;
+            if n % 3 != 1 {
+                ended.unwrap();
+                assert!(store.get(&names[n]).await.unwrap().is_some(), "{}", names[n]);
+            }
+        }
+    }
+}
