@@ -94,7 +94,9 @@ impl Bus for FaultyBus {
     }
 
     async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
-        self.there().inspect_err(|_| drop(self.refused.fetch_add(1, Ordering::SeqCst)))?;
+        self.there().inspect_err(|_| {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+        })?;
         let sends = matches!(queue, Queue::ChannelOutbound(..));
         let subscription = self.inner.subscribe(queue, prefetch).await?;
         if !sends {
