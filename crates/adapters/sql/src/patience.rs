@@ -14,7 +14,7 @@ use std::{
 };
 
 use ports::StoreError;
-use sea_orm::sqlx::{self, Executor as _, PgConnection, Postgres, pool::PoolOptions};
+use sea_orm::sqlx::{self, Executor as _, PgConnection, Postgres, Row as _, pool::PoolOptions};
 use tokio::time::Instant;
 
 /// How long a statement or a transaction may take before it is given up; tried again, it does no harm.
@@ -88,7 +88,8 @@ impl Patience {
 }
 
 async fn is_fit(connection: &mut PgConnection) -> bool {
-    let asked = sqlx::query_scalar::<_, bool>(IS_FIT).fetch_one(connection);
+    // As one message: what is prepared first has a time of its own.
+    let asked = async { connection.fetch_one(sqlx::raw_sql(IS_FIT)).await?.try_get::<bool, _>(0) };
     tokio::time::timeout(SIGN_OF_LIFE, asked).await.is_ok_and(|answer| answer.unwrap_or(false))
 }
 
