@@ -1,7 +1,7 @@
 //! The journal's values as rows, and back.
 
 use domain::{AccountId, Author, Contact, Conversation, Message, Seat, Thread};
-use ports::StoreError;
+use ports::{StoreError, bus::Envelope};
 use sea_orm::Value;
 
 use crate::statement::{Row, Table, clean, json, name, number, optional_printed, optional_text, printed, text};
@@ -12,6 +12,18 @@ pub(crate) const CHANGES_IN_A_ROW: usize = 64;
 /// A thread in one key: what lists of threads are asked by.
 pub(crate) fn thread_key(thread: &Thread) -> String {
     clean(format!("{}/{}/{}", thread.organization, thread.account, thread.address.as_str()))
+}
+
+/// What lies in a table of an envelope: `id, route, kind, correlation, headers, body`.
+pub(crate) fn envelope_values(envelope: &Envelope) -> Result<[Value; 6], StoreError> {
+    Ok([
+        text(&envelope.id),
+        envelope.topic.route().into(),
+        text(&envelope.kind),
+        optional_text(envelope.correlation.as_deref()),
+        json(&envelope.headers)?,
+        envelope.body.to_vec().into(),
+    ])
 }
 
 /// A provider's id in one key: ids are only unique in their account.

@@ -8,7 +8,8 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, Value};
 use crate::{
     SqlStore,
     journal::envelope,
-    statement::{Row, Table, execute_in, failure, insert_rows, json, optional_text, printed, statement, text},
+    rows,
+    statement::{Row, Table, execute_in, failure, insert_rows, printed, statement, text},
 };
 
 const SHELVED: Table = Table {
@@ -48,14 +49,7 @@ async fn put(store: &SqlStore, turn: Turn, shelf: &Shelf, envelopes: &[Envelope]
     let mut values = Vec::with_capacity(envelopes.len() * SHELVED.columns.len());
     for envelope in envelopes {
         values.extend(key(shelf));
-        values.extend([
-            text(&envelope.id),
-            envelope.topic.route().into(),
-            text(&envelope.kind),
-            optional_text(envelope.correlation.as_deref()),
-            json(&envelope.headers)?,
-            envelope.body.to_vec().into(),
-        ]);
+        values.extend(rows::envelope_values(envelope)?);
     }
     let writing = store.begin().await?;
     let on = writing.connection();

@@ -151,7 +151,8 @@ async fn a_transaction_that_is_given_up_while_it_begins_swallows_no_later_write(
     // The fit ones stay: a pool that made each connection anew would be slow for a minute.
     let mut backends = std::collections::BTreeSet::new();
     for _ in 0..20 {
-        let asked = sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, "SELECT pg_backend_pid() AS pid");
+        let asked =
+            sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, "SELECT pg_backend_pid() AS pid");
         let row = store.readers().query_one_raw(asked).await.unwrap().unwrap();
         backends.insert(row.try_get::<i32>("", "pid").unwrap());
     }

@@ -199,13 +199,8 @@ fn outbox_values(outgoing: &Outgoing, values: &mut Vec<Value>) -> Result<(), Sto
         i64::from(outgoing.partition.0).into(),
         outgoing.at.millis().into(),
         optional_text(envelope.headers.get(headers::ORGANIZATION).map(String::as_str)),
-        text(&envelope.id),
-        envelope.topic.route().into(),
-        text(&envelope.kind),
-        optional_text(envelope.correlation.as_deref()),
-        json(&envelope.headers)?,
-        envelope.body.to_vec().into(),
     ]);
+    values.extend(rows::envelope_values(envelope)?);
     Ok(())
 }
 
