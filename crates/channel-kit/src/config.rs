@@ -15,6 +15,8 @@ pub struct KitConfig {
     pub webhooks_in_flight: usize,
     /// The most of them for one account; more are answered 429 with `Retry-After`, and leave room for the others.
     pub webhooks_per_account: usize,
+    /// How long a caller may take to send the body of a webhook call: who is slower holds a place that others need.
+    pub body_deadline: Duration,
     /// How long a publish may take before the arrival goes to the disk spool.
     pub publish_bound: Duration,
     /// The most bytes that the spool of one process may hold. Processes that share a data folder have one each, and what
@@ -76,6 +78,7 @@ impl KitConfig {
             body_limit: 1 << 20,
             webhooks_in_flight: 512,
             webhooks_per_account: 256,
+            body_deadline: Duration::from_secs(10),
             publish_bound: Duration::from_secs(2),
             spool_limit: 256 << 20,
             lanes: 128,

@@ -34,9 +34,6 @@ pub(crate) fn routes(kit: Arc<Kit>) -> Router {
     Router::new().route(&path, get(handshake).post(receive)).with_state(kit)
 }
 
-/// How long a caller may take to send a body: whoever is slower holds a place that the provider needs.
-const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
-
 /// Why a call was not accepted: the label of the counter and the status.
 type Refused = (&'static str, StatusCode);
 
@@ -105,7 +102,7 @@ async fn receive(
         return refuse(&kit, "flood", StatusCode::SERVICE_UNAVAILABLE);
     };
     let body = axum::body::to_bytes(body, kit.config.body_limit);
-    let body = match tokio::time::timeout(BODY_WITHIN, body).await {
+    let body = match tokio::time::timeout(kit.config.body_deadline, body).await {
         Ok(Ok(body)) => body,
         Ok(Err(error)) if is_too_long(&error) => return refuse(&kit, "too_large", StatusCode::PAYLOAD_TOO_LARGE),
         Ok(Err(_)) => return refuse(&kit, "broken_off", StatusCode::BAD_REQUEST),

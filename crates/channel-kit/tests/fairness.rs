@@ -3,6 +3,7 @@
 
 extern crate afluente_channel_kit as channel_kit;
 
+// Other tests use the rest of it.
 #[allow(dead_code)]
 mod echo;
 mod stage;
@@ -82,7 +83,11 @@ impl Scene {
     }
 
     async fn start(&self) -> Running {
-        let config = KitConfig { prefetch: 16, share: self.share, ..self.world.config() };
+        self.start_with(self.world.config()).await
+    }
+
+    async fn start_with(&self, config: KitConfig) -> Running {
+        let config = KitConfig { prefetch: 16, share: self.share, ..config };
         let accounts = [(account(), self.noisy.clone()), (quiet_account(), self.quiet.clone())];
         self.world.start(Arc::new(Fast), config, &accounts).await
     }
@@ -286,6 +291,33 @@ async fn a_crash_or_a_drain_with_a_laden_shelf_leaves_it_to_the_next() {
     running.drain().await;
 }
 
+/// A call to the shelves is under way when the drain begins, and has the store's turn: what is out can note its outcome.
+#[tokio::test]
+async fn a_call_to_the_shelves_does_not_hold_up_the_drain() {
+    let mut scene = Scene::new(1).await;
+    let bell = Arc::new(Notify::new());
+    scene.noisy.then([Reply::When(Arc::clone(&bell), answer(200, &json!({ "ok": true })))]);
+    scene.noisy.turn(fine());
+    let config = KitConfig { drain: Duration::from_secs(20), ..scene.world.config() };
+    let running = scene.start_with(config).await;
+    let messages = scene.messages(&account(), 1, 3);
+    scene.world.send_all(&messages[..1]).await;
+    until("the first is out", async || scene.noisy.asked().len() == 1).await;
+    scene.stage.hold(scene.world.turn_to_write());
+    scene.stage.stop_at(Step::BeforePut, 0);
+    scene.world.send_all(&messages[1..]).await;
+    until("the others are on their way to the shelf", async || scene.stage.is_reached()).await;
+    bell.notify_one();
+    running.drain().await;
+    scene.stage.go_on();
+    let running = scene.start().await;
+    let reports = scene.reported(&messages).await;
+    assert!(reports.values().all(|one| matches!(one.outcome, Outcome::Accepted { .. })), "{reports:#?}");
+    assert_eq!(scene.noisy.asked().len(), messages.len(), "each once");
+    scene.is_empty().await;
+    running.drain().await;
+}
+
 #[tokio::test]
 async fn a_replica_that_lost_its_turn_asks_the_broker_anew() {
     let mut scene = Scene::new(2).await;
@@ -432,4 +464,16 @@ async fn one_accounts_flood_of_calls_leaves_room_for_the_others() {
     running.expect(200, &quiet_account().name, &headers(), &body, "another account").await;
     flood(quiet_account(), 4).await;
     running.expect(503, &third.name, &headers(), &body, "all is full").await;
+}
+
+#[tokio::test]
+async fn a_call_whose_body_does_not_come_gives_its_place_back() {
+    let world = World::open().await;
+    let config = KitConfig { webhooks_per_account: 1, body_deadline: Duration::from_millis(50), ..world.config() };
+    let running = world.start(Arc::new(Fast), config, &[(account(), FakeProvider::new(fine()))]).await;
+    let endless = futures_util::stream::pending::<Result<&[u8], std::io::Error>>();
+    let refused = running.post(&account().name, &headers(), axum::body::Body::from_stream(endless)).await;
+    assert_eq!(refused.status(), 408);
+    let body = call(&json!({ "id": "1", "from": "55119", "text": "oi" }));
+    running.expect(200, &account().name, &headers(), &body, "the place is free again").await;
 }

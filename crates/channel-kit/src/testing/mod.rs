@@ -13,4 +13,4 @@ mod world;
 
 pub use faulty::FaultyBus;
 pub use provider::{FakeProvider, Reply, answer};
-pub use world::{Logs, Running, World, until};
+pub use world::{Hold, Logs, Running, World, until};

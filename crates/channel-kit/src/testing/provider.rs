@@ -82,7 +82,7 @@ impl Exchange for FakeProvider {
     async fn exchange(&self, request: ProviderRequest) -> Result<ProviderResponse, NoAnswer> {
         self.asked.lock().unwrap().push(request.clone());
         let reply = self.script.lock().unwrap().pop_front().unwrap_or_else(|| self.usual.lock().unwrap().clone());
-        if matches!(&reply, Reply::Answer(answer) if answer.status == 200) {
+        if matches!(&reply, Reply::Answer(answer) | Reply::When(_, answer) if answer.status == 200) {
             self.took.lock().unwrap().push(request);
         }
         match reply {

@@ -2,6 +2,7 @@
 //! channel's service running on them.
 
 use std::{
+    any::Any,
     collections::HashMap,
     io,
     sync::{Arc, Mutex},
@@ -17,6 +18,7 @@ use domain::{
     Account, AccountId, Address, Attempted, Channel, Content, ConversationId, Inbound, InboundBody, MessageId,
     Partition, Permit, Permitted, SendRequest, Thread,
 };
+use futures_util::future::BoxFuture;
 use ports::{
     Bus, Directory as _, Shelves as _,
     bus::{Delivery, Depth, Envelope, Subscription},
@@ -41,6 +43,9 @@ use crate::{
     kit::{Exchanges, Kit},
     service,
 };
+
+/// Something that is held for as long as the answer lives.
+pub type Hold = BoxFuture<'static, Box<dyn Any + Send>>;
 
 /// How long anything may take before a check fails.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -101,6 +106,12 @@ impl World {
         let parked = bus.subscribe(Queue::RouterParked, 256).await.unwrap();
         let gate = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
         Self { env, bus, inbound, parked, gate, messages: 0, embedded, _folder: folder }
+    }
+
+    /// The turn to write at the store, which nobody else has while it is held.
+    pub fn turn_to_write(&self) -> Hold {
+        let store = self.embedded.store.clone();
+        Box::pin(async move { Box::new(store.begin().await.unwrap()) as Box<dyn Any + Send> })
     }
 
     /// The kit's settings for tests: short pauses, and this world's gate.

@@ -1,11 +1,15 @@
 //! Shelves that stop at a step, as if the process died there, or are away.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    any::Any,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
+use channel_kit::testing::Hold;
 use domain::{Channel, Partition};
 use ports::{Laden, Put, Shelf, ShelfError, Shelved, Shelves, StoreError, Turn, bus::Envelope};
 
@@ -26,16 +30,29 @@ pub(crate) struct Stage {
     stop: Mutex<Option<(Step, usize)>>,
     reached: AtomicBool,
     away: AtomicBool,
+    /// What is held where a call stops.
+    hold: Mutex<Option<Hold>>,
 }
 
 impl Stage {
     pub(crate) fn new(inner: Arc<dyn Shelves>) -> Arc<Self> {
-        Arc::new(Self { inner, stop: Mutex::default(), reached: AtomicBool::default(), away: AtomicBool::default() })
+        Arc::new(Self {
+            inner,
+            stop: Mutex::default(),
+            reached: AtomicBool::default(),
+            away: AtomicBool::default(),
+            hold: Mutex::default(),
+        })
     }
 
     /// Stops at the step, when it has been passed so often.
     pub(crate) fn stop_at(&self, step: Step, passes: usize) {
         *self.stop.lock().unwrap() = Some((step, passes));
+    }
+
+    /// Holds this where a call stops.
+    pub(crate) fn hold(&self, hold: Hold) {
+        *self.hold.lock().unwrap() = Some(hold);
     }
 
     /// Stops no more.
@@ -61,6 +78,11 @@ impl Stage {
             _ => false,
         };
         if stops {
+            let hold = self.hold.lock().unwrap().take();
+            let _held: Option<Box<dyn Any + Send>> = match hold {
+                Some(hold) => Some(hold.await),
+                None => None,
+            };
             self.reached.store(true, Ordering::SeqCst);
             std::future::pending::<()>().await;
         }
