@@ -78,6 +78,12 @@ pub fn to_refusal(answer: &Status) -> Refusal {
     if let Some(refusal) = whole.and_then(|bytes| wire::decode(&bytes).ok()) {
         return refusal;
     }
+    if answer.code() == tonic::Code::Unauthenticated {
+        // It is this service that was not let in, not the person it asks for: nobody should be told to sign in.
+        let detail = "the other service does not know this mesh's pass: 'keys.media' is not the same for both";
+        tracing::error!("{detail}");
+        return Refusal::new(Class::Unavailable, codes::UNAVAILABLE, detail);
+    }
     let class = status::class_of(answer.code());
     Refusal::new(class, status::default_code(class), format!("gRPC {}", status::grpc_name(answer.code())))
 }

@@ -1,11 +1,16 @@
 //! The secrets of one installation: the gate's signing key, the key of media links. Made once, kept in the data folder
 //! with owner-only rights; in a mesh they come from the configuration instead.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
 
 use rand::Rng as _;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tempfile::NamedTempFile;
 
 use crate::exit::{Problem, say};
 
@@ -41,21 +46,13 @@ impl Keys {
         })
     }
 
-    /// The keys of a data folder, made at the first call.
+    /// The keys of a data folder, made at the first call. Processes that start side by side on an empty folder all get
+    /// the same ones.
     ///
     /// # Errors
     /// When the folder cannot be read or written, or holds something else.
     pub(crate) fn of_folder(data: &Path) -> io::Result<Self> {
-        let path = data.join("keys.json");
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
-                let keys = Self::generate()?;
-                write_private(&path, &serde_json::to_vec_pretty(&keys).map_err(io::Error::other)?)?;
-                Ok(keys)
-            }
-            Err(problem) => Err(problem),
-        }
+        made_once(&data.join("keys.json"), Self::generate)
     }
 }
 
@@ -74,13 +71,58 @@ pub(crate) fn print() -> Result<(), Problem> {
     Ok(())
 }
 
-/// Writes a file that only its owner can read.
+/// What a file only its owner can read holds; `make` says what that is when there is no such file. Processes that ask
+/// side by side all get the same.
 ///
 /// # Errors
-/// When it cannot be written.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// When the file cannot be read or written, or holds something else.
+pub(crate) fn made_once<T: Serialize + DeserializeOwned>(
+    path: &Path,
+    make: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
+    if !path.try_exists()? {
+        // Written whole under a name of our own, then given the name that all read: whoever comes second finds the name
+        // taken, and nobody ever reads half a file.
+        let mut fresh = NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+        fresh.write_all(&serde_json::to_vec_pretty(&make()?).map_err(io::Error::other)?)?;
+        fresh.as_file().sync_all()?;
+        match fresh.persist_noclobber(path) {
+            Err(lost) if lost.error.kind() != io::ErrorKind::AlreadyExists => return Err(lost.error),
+            _ => {}
+        }
+    }
+    serde_json::from_slice(&fs::read(path)?).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _, sync::Barrier};
+
+    use super::*;
+
+    #[test]
+    fn who_starts_side_by_side_on_an_empty_folder_gets_the_same_keys() {
+        for _ in 0..20 {
+            let data = tempfile::tempdir().unwrap();
+            let start = Barrier::new(8);
+            let seen: BTreeSet<String> = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..8)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            start.wait();
+                            Keys::of_folder(data.path()).unwrap().media
+                        })
+                    })
+                    .collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            assert_eq!(seen.len(), 1);
+            let names: Vec<_> = fs::read_dir(data.path()).unwrap().map(|one| one.unwrap().file_name()).collect();
+            assert_eq!(names, ["keys.json"], "nothing is left behind");
+            let mode = fs::metadata(data.path().join("keys.json")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "for its owner only");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use ports::{Directory, StoreError};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
-use crate::keys::write_private;
+use crate::keys::made_once;
 
 /// The secrets of the demo company, random for each data folder.
 #[derive(Clone, Serialize, Deserialize)]
@@ -42,23 +42,16 @@ impl Demo {
     /// # Errors
     /// When the folder cannot be read or written.
     pub(crate) fn of_folder(data: &Path) -> io::Result<Self> {
-        let path = data.join("demo.json");
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::other),
-            Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
-                let demo = Self {
-                    password: format!("Demo-{}", random_hex(5)),
-                    whatsapp_secret: format!("Bearer {}", random_hex(16)),
-                    telegram_secret: random_hex(16),
-                    telegram_token: format!("110201543:{}", random_hex(16)),
-                    whatsapp_key: random_hex(16),
-                    link_secret: random_hex(32),
-                };
-                write_private(&path, &serde_json::to_vec_pretty(&demo).map_err(io::Error::other)?)?;
-                Ok(demo)
-            }
-            Err(problem) => Err(problem),
-        }
+        made_once(&data.join("demo.json"), || {
+            Ok(Self {
+                password: format!("Demo-{}", random_hex(5)),
+                whatsapp_secret: format!("Bearer {}", random_hex(16)),
+                telegram_secret: random_hex(16),
+                telegram_token: format!("110201543:{}", random_hex(16)),
+                whatsapp_key: random_hex(16),
+                link_secret: random_hex(32),
+            })
+        })
     }
 
     /// Writes the demo company into the directory, unless it is there.

@@ -194,7 +194,9 @@ async fn only_a_service_of_the_mesh_may_call() {
     let client = RouterClient::connect(&address, metrics).unwrap();
     let other = MeshPass::of(b"the secret of another");
     for stranger in [client.clone(), client.clone().with_pass(&other)] {
-        assert_eq!(stranger.command(command()).await.unwrap_err().class, Class::Unauthenticated);
+        let refusal = stranger.command(command()).await.unwrap_err();
+        assert_eq!(refusal.class, Class::Unavailable, "no person can mend it by signing in");
+        assert!(refusal.detail.contains("keys.media"), "{refusal:?}");
     }
     assert_eq!(client.with_pass(&pass).command(command()).await, Ok(Done::default()));
 }
