@@ -23,6 +23,8 @@ use crate::shell::Shell;
 const LEASE: &str = "router.audit";
 /// How far back the metrics look. What is older is the command's to find.
 const LOOK_BACK: Duration = Duration::from_secs(2 * 60 * 60);
+/// How many sights of a queue are kept while the parked queue is never seen empty: hours, at the pace of a replica.
+const SIGHTS: usize = 1_024;
 /// How long a send may be queued with nothing on its way before it counts.
 const QUEUED_FOR: Duration = Duration::from_secs(10 * 60);
 
@@ -111,7 +113,12 @@ struct Watch {
 
 impl Watch {
     fn empty(&mut self, partition: Partition, now: Timestamp) {
-        self.seen.entry(partition.0).or_default().push_back(now);
+        let seen = self.seen.entry(partition.0).or_default();
+        seen.push_back(now);
+        if seen.len() > SIGHTS {
+            // The first is what counts now, and the youngest are what may count next: between them nothing is missed.
+            seen.remove(1);
+        }
     }
 
     fn parked_empty(&mut self, now: Timestamp) {
@@ -153,6 +160,21 @@ mod tests {
         assert_eq!(both(120), BTreeMap::new());
         assert_eq!(both(121), BTreeMap::from([(1, at(0))]));
         assert_eq!(both(400), BTreeMap::from([(1, at(61))]));
+    }
+
+    #[test]
+    fn what_waits_for_the_parked_queue_does_not_grow_for_ever() {
+        let at = Timestamp::from_secs;
+        let mut watch = Watch::default();
+        watch.empty(Partition(1), at(0));
+        watch.parked_empty(at(60));
+        for minute in 2..10_000 {
+            watch.empty(Partition(1), at(minute * 60));
+            assert_eq!(watch.old_enough(at(minute * 60)), BTreeMap::from([(1, at(0))]));
+        }
+        assert!(watch.seen[&1].len() <= SIGHTS);
+        watch.parked_empty(at(600_000));
+        assert_eq!(watch.old_enough(at(600_060)), BTreeMap::from([(1, at(599_940))]));
     }
 
     #[test]
