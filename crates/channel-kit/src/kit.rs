@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use domain::{Account, Capabilities, Channel, Code, Inbound, Timestamp};
+use ports::Claim;
 use runtime::{Env, names::label};
 
 use crate::{
@@ -69,9 +70,9 @@ impl Kit {
         self.env.clock.now()
     }
 
-    /// A name for one try to send, which no other try has, of this process or any other.
-    pub(crate) fn claim(&self) -> String {
-        format!("{}/{}", self.intake.stamps.source(), self.claims.fetch_add(1, Ordering::Relaxed))
+    /// The claim of whoever sends a part now, which no other has, of this process or any other.
+    pub(crate) fn claim(&self) -> Claim {
+        Claim::new(format!("{}/{}", self.intake.stamps.source(), self.claims.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// Counts `metric` under this channel.

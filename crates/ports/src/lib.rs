@@ -10,6 +10,7 @@ mod clock;
 pub mod conformance;
 pub mod conservation;
 pub mod journal;
+mod ledger;
 mod parking;
 mod shelves;
 mod stores;
@@ -19,10 +20,11 @@ pub mod topology;
 pub use bus::Bus;
 pub use clock::{Clock, ManualClock};
 pub use journal::Journal;
+pub use ledger::{Begun, Claim, Ledger};
 pub use parking::{Asked, ParkedFilter, ParkedGroup, Parking, Settled, Standing};
 pub use shelves::{Laden, Put, Shelf, ShelfError, Shelved, Shelves, Turn};
 pub use stores::{
-    AuditCounts, Begun, Blobs, Buckets, Consents, ConversationFilter, Cursors, Directory, Leases, Ledger, MailboxItem,
-    Mailboxes, SignIn, SignIns, StageCount, StoreError, Unaccounted, Views, Windows,
+    AuditCounts, Blobs, Buckets, Consents, ConversationFilter, Cursors, Directory, Leases, MailboxItem, Mailboxes,
+    SignIn, SignIns, StageCount, StoreError, Unaccounted, Views, Windows,
 };
 pub use templates::{TemplateList, Templates};

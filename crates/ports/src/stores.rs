@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     Account, AccountId, Address, Channel, ConsentEntry, Conversation, ConversationId, DeskEvent, Message, MessageId,
-    Organization, OrganizationId, Outcome, Queue, QueueId, Seat, Stage, Thread, Timestamp, User, UserId,
+    Organization, OrganizationId, Queue, QueueId, Seat, Stage, Thread, Timestamp, User, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,37 +21,6 @@ pub enum StoreError {
     /// It answered, and the answer is an error that trying again will not mend.
     #[error("the store refuses: {0}")]
     Refused(String),
-}
-
-/// Send attempts, so that no crash makes a message go out twice unasked. A decision to try a message again forgets
-/// those that did not arrive, in the commit of the decision ([`crate::journal::Reopened`]).
-#[async_trait]
-pub trait Ledger: Send + Sync + 'static {
-    /// Notes that `part` of `message` is about to be sent, unless it was already begun. `claim` names this one try and
-    /// no other, of any process, ever: whose answer was lost asks again under the same claim, and finds its own mark
-    /// fresh.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the caller must not send then.
-    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError>;
-
-    /// Notes what was learnt. An outcome that says "surely not sent" (`Throttled`, `Unavailable`) clears the mark, so
-    /// the next [`Ledger::begin`] is fresh.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the attempt stays in doubt then.
-    async fn finish(&self, message: MessageId, part: u16, outcome: &Outcome) -> Result<(), StoreError>;
-}
-
-/// What [`Ledger::begin`] found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
-    /// Nobody else tried it: go on.
-    Fresh,
-    /// It was begun under another claim and never finished: nobody knows.
-    InDoubt,
-    /// It was finished, with this outcome.
-    Done(Outcome),
 }
 
 /// Session windows: when a contact last wrote on an account. Rebuildable.

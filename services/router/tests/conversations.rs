@@ -228,9 +228,10 @@ async fn x_2_a_doubtful_send_is_parked_and_a_retry_reopens_the_ledger() {
     let conversation = running.serve(&world, "ana").await;
     let message = running.send(&world, conversation, "bom dia").await;
     permitted(&mut channel).await;
-    world.env.ledger.begin(message, 0, &world.claim(), world.now()).await.unwrap();
+    let claim = world.claim();
+    world.env.ledger.begin(message, 0, &claim, world.now()).await.unwrap();
     let doubt = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };
-    world.env.ledger.finish(message, 0, &doubt).await.unwrap();
+    world.env.ledger.finish(message, 0, &claim, &doubt).await.unwrap();
     world.attempted("ana", message, doubt).await;
     world.delivery(conversation, message, DeliveryState::Parked).await;
     let parked = world.env.parking.list(Some(organization()), 10).await.unwrap();
@@ -242,9 +243,10 @@ async fn x_2_a_doubtful_send_is_parked_and_a_retry_reopens_the_ledger() {
     running.order(&world, 0, Command::Retry { conversation, message }).await;
     let second = permitted(&mut channel).await;
     assert_eq!(second.request.message, message);
-    assert_eq!(world.env.ledger.begin(message, 0, &world.claim(), world.now()).await.unwrap(), ports::Begun::Fresh);
+    let claim = world.claim();
+    assert_eq!(world.env.ledger.begin(message, 0, &claim, world.now()).await.unwrap(), ports::Begun::Fresh);
     let accepted = Outcome::Accepted { provider_ids: vec!["gs-2".into()] };
-    world.env.ledger.finish(message, 0, &accepted).await.unwrap();
+    world.env.ledger.finish(message, 0, &claim, &accepted).await.unwrap();
     world.attempted("ana", message, accepted).await;
     world.delivery(conversation, message, DeliveryState::Accepted).await;
 

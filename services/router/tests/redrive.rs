@@ -125,9 +125,10 @@ async fn x_2_an_operator_decides_that_a_doubtful_send_goes_again() {
     permitted(&mut channel).await;
     for _ in 0..2 {
         // Twice: what goes again may be in doubt again.
-        assert_eq!(world.env.ledger.begin(message, 0, &world.claim(), world.now()).await.unwrap(), ports::Begun::Fresh);
+        let claim = world.claim();
+        assert_eq!(world.env.ledger.begin(message, 0, &claim, world.now()).await.unwrap(), ports::Begun::Fresh);
         let doubt = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };
-        world.env.ledger.finish(message, 0, &doubt).await.unwrap();
+        world.env.ledger.finish(message, 0, &claim, &doubt).await.unwrap();
         world.attempted("ana", message, doubt).await;
         let one = world.until("the parked message", async || listed(&world).await.pop()).await;
         request(&world, one.id).await;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use domain::{MessageId, Outcome, Timestamp};
-use ports::{Begun, Ledger, StoreError, journal::Reopened};
+use ports::{Begun, Claim, Ledger, StoreError, journal::Reopened};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
@@ -12,11 +12,11 @@ use crate::{
 
 #[async_trait]
 impl Ledger for SqlStore {
-    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError> {
+    async fn begin(&self, message: MessageId, part: u16, claim: &Claim, at: Timestamp) -> Result<Begun, StoreError> {
         let key = || vec![printed(message), i64::from(part).into()];
         loop {
             let mut values = key();
-            values.extend([at.millis().into(), text(claim)]);
+            values.extend([at.millis().into(), printed(claim)]);
             let begun = self
                 .write(
                     "INSERT INTO attempts (message, part, state, begun_at, claim) VALUES ($1, $2, 'begun', $3, $4)
@@ -30,29 +30,41 @@ impl Ledger for SqlStore {
             let known = "SELECT outcome, claim FROM attempts WHERE message = $1 AND part = $2";
             // It may have been cleared between the two statements: then begin anew.
             let Some(row) = self.read_one(known, key()).await? else { continue };
-            return Ok(match row.optional_json("outcome")? {
-                Some(outcome) => Begun::Done(outcome),
-                None if row.optional_text("claim")?.as_deref() == Some(claim) => Begun::Fresh,
-                None => Begun::InDoubt,
-            });
+            if let Some(outcome) = row.optional_json("outcome")? {
+                return Ok(Begun::Done(outcome));
+            }
+            let Some(kept) = row.optional_text("claim")?.filter(|kept| claim.continues(kept)) else {
+                return Ok(Begun::InDoubt);
+            };
+            let mut values = key();
+            values.extend([printed(claim), text(&kept)]);
+            let followed = "UPDATE attempts SET claim = $3
+                 WHERE message = $1 AND part = $2 AND state = 'begun' AND claim = $4";
+            if self.write(followed, values).await? == 1 {
+                return Ok(Begun::Fresh);
+            }
         }
     }
 
-    async fn finish(&self, message: MessageId, part: u16, outcome: &Outcome) -> Result<(), StoreError> {
-        let key = vec![printed(message), i64::from(part).into()];
-        let state = match outcome {
+    async fn finish(&self, message: MessageId, part: u16, claim: &Claim, outcome: &Outcome) -> Result<(), StoreError> {
+        let mut values = vec![printed(message), i64::from(part).into()];
+        let statement = match outcome {
             Outcome::Throttled { .. } | Outcome::Unavailable { .. } => {
-                let cleared = "DELETE FROM attempts WHERE message = $1 AND part = $2 AND state = 'begun'";
-                return self.write(cleared, key).await.map(|_| ());
+                values.push(printed(claim));
+                "DELETE FROM attempts WHERE message = $1 AND part = $2 AND claim = $3 AND state = 'begun'"
             }
-            Outcome::Accepted { .. } => "accepted",
-            Outcome::InDoubt { .. } => "in_doubt",
-            _ => "failed",
+            Outcome::InDoubt { .. } => {
+                values.push(json(outcome)?);
+                "UPDATE attempts SET state = 'in_doubt', outcome = $3
+                 WHERE message = $1 AND part = $2 AND state = 'begun'"
+            }
+            known => {
+                let state = if matches!(known, Outcome::Accepted { .. }) { "accepted" } else { "failed" };
+                values.extend([printed(claim), json(outcome)?, state.into()]);
+                "UPDATE attempts SET state = $5, outcome = $4 WHERE message = $1 AND part = $2 AND claim = $3"
+            }
         };
-        let mut values = key;
-        values.extend([state.into(), json(outcome)?]);
-        let update = "UPDATE attempts SET state = $3, outcome = $4 WHERE message = $1 AND part = $2";
-        self.write(update, values).await.map(|_| ())
+        self.write(statement, values).await.map(|_| ())
     }
 }
 

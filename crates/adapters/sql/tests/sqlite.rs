@@ -6,7 +6,7 @@ mod suites;
 use afluente_adapter_sql::{OpenError, SqlStore, SqliteOptions};
 use domain::{Language, MessageId, Outcome, Role, Secret, Timestamp, User};
 use ports::{
-    Begun, Cursors as _, Directory as _, Journal as _, Ledger, Views as _,
+    Begun, Claim, Cursors as _, Directory as _, Journal as _, Ledger, Views as _,
     conformance::samples::World,
     journal::{Commit, Processed},
 };
@@ -138,18 +138,19 @@ async fn what_is_remembered_for_thirty_days_is_then_forgotten() {
     let (ended, begun, late) = (MessageId::derive(&["1"]), MessageId::derive(&["2"]), MessageId::derive(&["3"]));
     let processed = vec![world.processed(1, "message"), Processed { at: on(20), ..world.processed(2, "message") }];
     store.commit(&Commit { processed, ..Commit::default() }).await.unwrap();
+    let (one, other) = (Claim::new("one"), Claim::new("other"));
     for (message, at) in [(ended, on(0)), (begun, on(0)), (late, on(20))] {
-        Ledger::begin(&store, message, 0, "a", at).await.unwrap();
+        Ledger::begin(&store, message, 0, &one, at).await.unwrap();
     }
     for message in [ended, late] {
-        store.finish(message, 0, &Outcome::Accepted { provider_ids: vec!["x".into()] }).await.unwrap();
+        store.finish(message, 0, &one, &Outcome::Accepted { provider_ids: vec!["x".into()] }).await.unwrap();
     }
     assert_eq!(store.sweep(on(0), on(29)).await.unwrap(), 0);
     assert_eq!(store.sweep(on(0), on(31)).await.unwrap(), 2);
     assert_eq!(store.audit(None).await.unwrap().processed, [("message".to_owned(), 1)]);
-    assert_eq!(Ledger::begin(&store, begun, 0, "b", on(31)).await.unwrap(), Begun::InDoubt);
-    assert!(matches!(Ledger::begin(&store, late, 0, "a", on(31)).await.unwrap(), Begun::Done(_)));
-    assert_eq!(Ledger::begin(&store, ended, 0, "a", on(31)).await.unwrap(), Begun::Fresh);
+    assert_eq!(Ledger::begin(&store, begun, 0, &other, on(31)).await.unwrap(), Begun::InDoubt);
+    assert!(matches!(Ledger::begin(&store, late, 0, &one, on(31)).await.unwrap(), Begun::Done(_)));
+    assert_eq!(Ledger::begin(&store, ended, 0, &one, on(31)).await.unwrap(), Begun::Fresh);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

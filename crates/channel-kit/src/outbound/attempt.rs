@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use domain::{Content, Failure, Media, MediaSource, Outcome, Permitted, error::codes};
 use futures_util::FutureExt as _;
-use ports::{Begun, StoreError};
+use ports::{Begun, Claim, StoreError};
 use runtime::{
     names::{label, metric},
     trace,
@@ -23,8 +23,8 @@ use crate::{
 /// What became of a part, for good.
 pub(super) struct Tried {
     pub(super) outcome: Outcome,
-    /// Whether the ledger knows.
-    pub(super) noted: bool,
+    /// The try that the ledger could not be told of.
+    pub(super) unnoted: Option<Claim>,
 }
 
 /// Sends part `index`. None when the drain came first.
@@ -48,19 +48,19 @@ pub(super) async fn part(
     let mut backoff = Backoff::new(kit.config.first_pause, kit.config.longest_pause);
     let mut last = Failure::of(codes::PROVIDER_UNAVAILABLE);
     let mut tries = 0;
-    let claim = kit.claim();
+    let mut claim = kit.claim();
     loop {
         let out_of_time = started.elapsed() >= kit.config.hold;
         // What has expired, on a shelf perhaps, does not wait for a provider that it will not be sent to.
         let hopeless = out_of_time || !permit::in_time(permitted, kit.now());
         let prepared = prepare(shared, live, &part, hopeless).await?;
         match begin(shared, permitted, index, &claim).await? {
-            Begun::Done(outcome) => return Some(Tried { outcome, noted: true }),
+            Begun::Done(outcome) => return Some(Tried { outcome, unnoted: None }),
             Begun::InDoubt => {
                 let reason = Some("the service stopped between the request and its answer".to_owned());
                 let outcome = Outcome::InDoubt { failure: Failure { reason, ..Failure::of(codes::IN_DOUBT) } };
-                let noted = finish(shared, permitted, index, &outcome).await;
-                return Some(Tried { outcome, noted });
+                let noted = finish(shared, permitted, index, &claim, &outcome).await;
+                return Some(Tried { outcome, unnoted: (!noted).then_some(claim) });
             }
             Begun::Fresh => {}
         }
@@ -74,11 +74,12 @@ pub(super) async fn part(
                 Err(outcome) => outcome,
             }
         };
-        let noted = finish(shared, permitted, index, &outcome).await;
+        let noted = finish(shared, permitted, index, &claim, &outcome).await;
         let Some(pause) = pause_after(shared, live, &outcome, &mut backoff, &mut last) else {
-            return Some(Tried { outcome, noted });
+            return Some(Tried { outcome, unnoted: (!noted).then_some(claim) });
         };
         tries += 1;
+        claim = claim.next();
         kit.count(metric::DELIVERY_OUTCOMES, &[(label::OUTCOME, outcome_name(&outcome))]);
         tracing::info!(message = %request.message, part = index, tries, outcome = outcome_name(&outcome), "tried again later");
         let left = kit.config.hold.saturating_sub(started.elapsed());
@@ -196,7 +197,7 @@ async fn media(shared: &Shared, content: &Content) -> Result<Option<MediaHandle>
 }
 
 /// Notes the attempt; waits for the ledger as long as it takes, since nothing may be sent without it.
-async fn begin(shared: &Shared, permitted: &Permitted, index: u16, claim: &str) -> Option<Begun> {
+async fn begin(shared: &Shared, permitted: &Permitted, index: u16, claim: &Claim) -> Option<Begun> {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
     loop {
         match shared.kit.env.ledger.begin(permitted.request.message, index, claim, shared.kit.now()).await {
@@ -209,10 +210,10 @@ async fn begin(shared: &Shared, permitted: &Permitted, index: u16, claim: &str) 
 
 /// Notes the outcome, and whether that worked. When the ledger stays away the outcome is reported all the same, and noted
 /// by [`note`] afterwards: only a crash in between leaves a doubt, and it is told as one.
-async fn finish(shared: &Shared, permitted: &Permitted, index: u16, outcome: &Outcome) -> bool {
+async fn finish(shared: &Shared, permitted: &Permitted, index: u16, claim: &Claim, outcome: &Outcome) -> bool {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     for _ in 0..6 {
-        match shared.kit.env.ledger.finish(permitted.request.message, index, outcome).await {
+        match shared.kit.env.ledger.finish(permitted.request.message, index, claim, outcome).await {
             Ok(()) => return true,
             Err(error) => {
                 tracing::warn!(%error, message = %permitted.request.message, "an outcome waits for the ledger")
@@ -225,8 +226,14 @@ async fn finish(shared: &Shared, permitted: &Permitted, index: u16, outcome: &Ou
 
 /// Notes an outcome that was reported; waits for the ledger as long as it takes. A person who tries the message again
 /// must not have sent again what arrived. None when the drain came first.
-pub(super) async fn note(shared: &Shared, permitted: &Permitted, index: u16, outcome: &Outcome) -> Option<()> {
-    while !finish(shared, permitted, index, outcome).await {
+pub(super) async fn note(
+    shared: &Shared,
+    permitted: &Permitted,
+    index: u16,
+    claim: &Claim,
+    outcome: &Outcome,
+) -> Option<()> {
+    while !finish(shared, permitted, index, claim, outcome).await {
         if shared.drain.has_begun() {
             return None;
         }

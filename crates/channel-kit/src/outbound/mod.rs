@@ -97,11 +97,11 @@ async fn message(shared: &Shared, permitted: &Permitted, way: &Way) -> Option<Re
         if !way.is_current() {
             return None;
         }
-        let Tried { outcome, noted } = attempt::part(shared, &live, permitted, index, content).await?;
+        let Tried { outcome, unnoted } = attempt::part(shared, &live, permitted, index, content).await?;
         let accepted = matches!(outcome, Outcome::Accepted { .. });
         report::report(shared, permitted, index, planned, outcome.clone()).await?;
-        if !noted {
-            attempt::note(shared, permitted, index, &outcome).await?;
+        if let Some(claim) = unnoted {
+            attempt::note(shared, permitted, index, &claim, &outcome).await?;
         }
         if !accepted {
             // Part 3 without part 2 would make no sense to the contact.

@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use domain::{MessageId, Outcome, Timestamp};
 use ports::{
-    Begun, Bus, Ledger, StoreError,
+    Begun, Bus, Claim, Ledger, StoreError,
     bus::{BusError, Delivery, Depth, Envelope, Settle, Settlement, Subscription},
     topology::Queue,
 };
@@ -131,7 +131,7 @@ pub(super) struct MumblingLedger {
 
 #[async_trait]
 impl Ledger for MumblingLedger {
-    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError> {
+    async fn begin(&self, message: MessageId, part: u16, claim: &Claim, at: Timestamp) -> Result<Begun, StoreError> {
         let begun = self.inner.begin(message, part, claim, at).await?;
         let mut asked = self.asked.lock().unwrap();
         if asked.contains(&(message, part)) {
@@ -141,7 +141,7 @@ impl Ledger for MumblingLedger {
         Err(StoreError::Unavailable("the answer was lost".to_owned()))
     }
 
-    async fn finish(&self, message: MessageId, part: u16, outcome: &Outcome) -> Result<(), StoreError> {
-        self.inner.finish(message, part, outcome).await
+    async fn finish(&self, message: MessageId, part: u16, claim: &Claim, outcome: &Outcome) -> Result<(), StoreError> {
+        self.inner.finish(message, part, claim, outcome).await
     }
 }

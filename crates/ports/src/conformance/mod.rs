@@ -130,6 +130,8 @@ macro_rules! conformance {
                 a_finished_attempt_answers_its_outcome,
                 surely_not_sent_may_begin_again,
                 who_asks_again_under_its_own_claim_goes_on,
+                what_an_earlier_try_learnt_changes_nothing_of_the_next,
+                a_doubt_yields_to_what_is_known,
                 of_many_only_one_begins,
             ]
         );

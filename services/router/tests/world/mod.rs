@@ -195,8 +195,8 @@ impl World {
     }
 
     /// A claim on an attempt that nobody else has.
-    pub fn claim(&self) -> String {
-        self.next().to_string()
+    pub fn claim(&self) -> ports::Claim {
+        ports::Claim::new(self.next().to_string())
     }
 
     pub async fn messages(&self, conversation: ConversationId) -> Vec<Message> {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{AccountId, Address, ConsentEntry, MessageId, Outcome, Thread, Timestamp};
 use ports::{
-    Begun, Blobs, Buckets, Consents, Cursors, Leases, Ledger, MailboxItem, Mailboxes, SignIn, SignIns, StoreError,
-    Windows,
+    Begun, Blobs, Buckets, Claim, Consents, Cursors, Leases, Ledger, MailboxItem, Mailboxes, SignIn, SignIns,
+    StoreError, Windows,
 };
 use tokio::time::Instant;
 
@@ -44,13 +44,12 @@ impl Tables {
 
 #[async_trait]
 impl Ledger for Store {
-    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError> {
+    async fn begin(&self, message: MessageId, part: u16, claim: &Claim, at: Timestamp) -> Result<Begun, StoreError> {
         self.ask(|tables| match tables.attempts.get(&(message, part)) {
             Some(Attempt { outcome: Some(outcome), .. }) => Begun::Done(outcome.clone()),
-            Some(begun) if begun.claim == claim => Begun::Fresh,
-            Some(_) => Begun::InDoubt,
-            None => {
-                let attempt = Attempt { begun_at: at, claim: claim.to_owned(), outcome: None };
+            Some(begun) if !claim.continues(&begun.claim) => Begun::InDoubt,
+            _ => {
+                let attempt = Attempt { begun_at: at, claim: claim.to_string(), outcome: None };
                 tables.attempts.insert((message, part), attempt);
                 Begun::Fresh
             }
@@ -58,16 +57,21 @@ impl Ledger for Store {
         .await
     }
 
-    async fn finish(&self, message: MessageId, part: u16, outcome: &Outcome) -> Result<(), StoreError> {
+    async fn finish(&self, message: MessageId, part: u16, claim: &Claim, outcome: &Outcome) -> Result<(), StoreError> {
         let key = (message, part);
-        let surely_not_sent = matches!(outcome, Outcome::Throttled { .. } | Outcome::Unavailable { .. });
+        let claim = claim.to_string();
         self.ask(|tables| {
-            if !surely_not_sent {
-                if let Some(attempt) = tables.attempts.get_mut(&key) {
-                    attempt.outcome = Some(outcome.clone());
+            let Some(attempt) = tables.attempts.get_mut(&key) else { return };
+            let (unknown, ours) = (attempt.outcome.is_none(), attempt.claim == claim);
+            match outcome {
+                Outcome::Throttled { .. } | Outcome::Unavailable { .. } if ours && unknown => {
+                    tables.attempts.remove(&key);
                 }
-            } else if tables.attempts.get(&key).is_some_and(|attempt| attempt.outcome.is_none()) {
-                tables.attempts.remove(&key);
+                Outcome::Throttled { .. } | Outcome::Unavailable { .. } => {}
+                Outcome::InDoubt { .. } if unknown => attempt.outcome = Some(outcome.clone()),
+                Outcome::InDoubt { .. } => {}
+                _ if ours => attempt.outcome = Some(outcome.clone()),
+                _ => {}
             }
         })
         .await

@@ -8,7 +8,7 @@ use domain::{
     Outcome, Partition, QueueId, Seat, Thread, Timestamp,
 };
 use ports::{
-    Begun, Consents, Journal, Laden, Ledger, Put, Shelf, ShelfError, Shelved, Shelves, StoreError, Turn,
+    Begun, Claim, Consents, Journal, Laden, Ledger, Put, Shelf, ShelfError, Shelved, Shelves, StoreError, Turn,
     bus::Envelope,
     conservation::Accepted,
     journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Said, Snapshot},
@@ -19,12 +19,12 @@ pub(super) struct ForgetfulLedger(pub(super) Arc<dyn Ledger>);
 
 #[async_trait]
 impl Ledger for ForgetfulLedger {
-    async fn begin(&self, message: MessageId, part: u16, claim: &str, at: Timestamp) -> Result<Begun, StoreError> {
+    async fn begin(&self, message: MessageId, part: u16, claim: &Claim, at: Timestamp) -> Result<Begun, StoreError> {
         self.0.begin(message, part, claim, at).await.map(|_| Begun::Fresh)
     }
 
-    async fn finish(&self, message: MessageId, part: u16, outcome: &Outcome) -> Result<(), StoreError> {
-        self.0.finish(message, part, outcome).await
+    async fn finish(&self, message: MessageId, part: u16, claim: &Claim, outcome: &Outcome) -> Result<(), StoreError> {
+        self.0.finish(message, part, claim, outcome).await
     }
 }
 

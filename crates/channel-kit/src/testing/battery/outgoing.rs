@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use domain::{Account, Attempted, Content, Outcome, Permitted, Timestamp, error::codes};
-
+use ports::Claim;
 use tokio::sync::Notify;
 
 use super::{SendFixture, sibling};
@@ -136,14 +136,15 @@ pub(super) async fn crashes(fixture: &SendFixture) {
     let ledger = scene.world.env.ledger.clone();
     let now = scene.world.env.clock.now();
 
+    let died = Claim::new("a process that died");
     let begun = scene.write(fixture, "begun, then died");
-    ledger.begin(begun.request.message, 0, "a process that died", now).await.unwrap();
+    ledger.begin(begun.request.message, 0, &died, now).await.unwrap();
     assert!(matches!(scene.send(&begun).await, Outcome::InDoubt { .. }), "nobody knows, so nobody sends");
 
     let done = scene.write(fixture, "sent, then died before the report");
     let outcome = Outcome::Accepted { provider_ids: vec!["id-1".to_owned()] };
-    ledger.begin(done.request.message, 0, "a process that died", now).await.unwrap();
-    ledger.finish(done.request.message, 0, &outcome).await.unwrap();
+    ledger.begin(done.request.message, 0, &died, now).await.unwrap();
+    ledger.finish(done.request.message, 0, &died, &outcome).await.unwrap();
     assert_eq!(scene.send(&done).await, outcome, "the report comes after all");
     assert_eq!(scene.provider.asked().len(), before, "and nothing went out");
 
