@@ -12,7 +12,7 @@ work=$(mktemp -d -t afluente-bench.XXXXXX)
 chmod 755 "$work"
 dev=""
 stop_dev() { if [ -n "$dev" ]; then kill -TERM "$dev" 2>/dev/null || true; wait "$dev" 2>/dev/null || true; dev=""; fi; }
-cleanup() { stop_dev; scripts/servers.sh stop "$work/servers" || true; rm -rf "$work"; }
+cleanup() { stop_dev; scripts/servers.sh discard "$work/servers" || true; rm -rf "$work"; }
 trap cleanup EXIT
 
 cargo build --release --quiet -p afluente -p afluente-load

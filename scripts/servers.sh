@@ -3,6 +3,7 @@
 #
 #   servers.sh start DIR [NAME...]   start (again); NAME is rabbitmq, postgres or redis; all three without one
 #   servers.sh stop  DIR [NAME...]   end in good order; data and ports are kept, so start goes on with them
+#   servers.sh discard DIR           end without care for the data, and remove DIR
 #   servers.sh kill  DIR [NAME...]   end with SIGKILL, for tests of crashes
 #   servers.sh ctl   DIR ARGS...     rabbitmqctl against the private broker
 #   servers.sh users DIR             make the users of the `rabbitmqctl set_permissions` lines on standard input, the
@@ -239,6 +240,15 @@ stop() {
   done
 }
 
+# PostgreSQL would write all that its tests left in memory to the disk, for minutes, only to have it removed. Told to end
+# at once it leaves no shared memory behind, which a SIGKILL would.
+discard() {
+  end rabbitmq KILL && end epmd TERM
+  end postgres QUIT
+  end redis KILL
+  rm -rf "$dir"
+}
+
 # A word as a string of Erlang.
 erlang() {
   local word=${1//\\/\\\\}
@@ -269,7 +279,7 @@ run() {
   local status=0
   dir=$(mktemp -d "${TMPDIR:-/tmp}/afluente-servers.XXXXXX")
   # shellcheck disable=SC2064 # the folder is meant as it is now
-  trap "'$0' stop '$dir'; rm -rf '$dir'" EXIT
+  trap "'$0' discard '$dir'" EXIT
   start "${ALL[@]}"
   # shellcheck disable=SC1091 # written by start
   source "$dir/env"
@@ -291,6 +301,7 @@ names=("$@")
 case $action in
   start) start "${names[@]}" ;;
   stop) stop "${names[@]}" ;;
+  discard) discard ;;
   kill) for name in "${names[@]}"; do end "$name" KILL; done ;;
   ctl) ctl "${names[@]}" ;;
   users) users ;;

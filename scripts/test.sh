@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d -t afluente-test.XXXXXX)
 chmod 755 "$work"
 cleanup() {
-  scripts/servers.sh stop "$work/servers" || true
+  scripts/servers.sh discard "$work/servers" || true
   rm -rf "$work"
 }
 trap cleanup EXIT
