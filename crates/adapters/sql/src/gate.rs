@@ -180,9 +180,11 @@ impl Gate {
         let (answer, answered) = oneshot::channel();
         self.statements().push((statement, answer));
         let turn = self.turn().await;
-        let together = mem::take(&mut *self.statements());
+        let mut together = mem::take(&mut *self.statements());
+        // What nobody waits for any more is not carried out behind the back of who gave it up.
+        together.retain(|(_, answer)| !answer.is_closed());
         if together.is_empty() {
-            // Somebody wrote it already, and may wait for this turn to end.
+            // Somebody wrote ours already, and may wait for this turn to end.
             drop(turn);
         } else {
             // In a task of its own: a caller that gives up does not take the others along.

@@ -91,6 +91,25 @@ async fn who_gives_up_among_others_is_undone_alone() {
     }
 }
 
+/// Its caller may have done something else by then.
+#[tokio::test]
+async fn a_statement_that_was_given_up_is_not_carried_out_later() {
+    let (store, _folder) = fresh().await;
+    let first = store.begin().await.unwrap();
+    put(&first, "first").await;
+    let [given_up, kept] = ["given up", "kept"].map(|name| {
+        let store = store.clone();
+        tokio::spawn(async move { store.set(name, "here").await.unwrap() })
+    });
+    let_all_wait().await;
+    given_up.abort();
+    assert!(given_up.await.unwrap_err().is_cancelled());
+    first.commit().await.unwrap();
+    kept.await.unwrap();
+    assert_eq!(store.get("given up").await.unwrap(), None);
+    assert_eq!(store.get("kept").await.unwrap().as_deref(), Some("here"));
+}
+
 #[tokio::test]
 async fn nobody_holds_the_file_when_those_who_waited_have_left() {
     let (store, folder) = fresh().await;
