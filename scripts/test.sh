@@ -34,8 +34,9 @@ cargo test --workspace --no-fail-fast
 
 echo "== chaos, the short form"
 cargo build --quiet -p afluente -p afluente-chaos
-# The same schedule each time, so that a failure is the change's; `make chaos` draws new ones.
-target/debug/afluente-chaos run --seconds 60 --seed 9638679801467453951
+# The same schedule each time, so that a failure is the change's; `make chaos` draws new ones. This one has a crashed
+# broker, a silent PostgreSQL, an emptied Redis, a killed router and each misdeed of a provider.
+target/debug/afluente-chaos run --seconds 60 --seed 705
 
 echo "== browsers"
 scripts/browser.sh

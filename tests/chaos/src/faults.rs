@@ -1,6 +1,9 @@
 //! The harm, by a seeded schedule: one at a time, each followed by a wait until what it delayed has come through.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
@@ -9,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     ledger::{Ledger, Way},
     mesh::{Mesh, REPLICAS, spare_port},
+    probe,
     servers::Server,
 };
 
@@ -24,6 +28,9 @@ pub(crate) struct Plan {
     pub(crate) only: Vec<String>,
     pub(crate) customers: u32,
 }
+
+/// The services that are killed and upgraded: all that carry some of the load.
+const HARMED: [&str; 5] = ["router", "session", "desk", "whatsapp", "telegram"];
 
 /// The kinds of harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +69,7 @@ impl Fault {
     /// Each kind once, in the order in which they are named here.
     fn all() -> Vec<Self> {
         let mut all = Vec::new();
-        for service in ["router", "session", "whatsapp", "desk"] {
+        for service in HARMED {
             all.extend([Self::Kill(service), Self::Upgrade(service), Self::KillAll(service)]);
         }
         for server in Server::ALL {
@@ -73,42 +80,37 @@ impl Fault {
         all
     }
 
-    /// One of each family, for the short form.
-    fn short() -> Vec<Self> {
-        vec![
-            Self::Kill("router"),
-            Self::Kill("session"),
-            Self::KillAll("whatsapp"),
-            Self::Kill("desk"),
-            Self::Upgrade("router"),
-            Self::Upgrade("whatsapp"),
-            Self::Crash(Server::Rabbitmq),
-            Self::Silence(Server::Rabbitmq),
-            Self::Restart(Server::Postgres),
-            Self::Silence(Server::Postgres),
-            Self::Crash(Server::Redis),
-            Self::Flush,
-            Self::Throttle,
-            Self::Errors,
-        ]
+    /// Harm of one sort, to whomever.
+    const fn family(self) -> &'static str {
+        match self {
+            Self::Kill(_) => "kill",
+            Self::KillAll(_) => "kill-all",
+            Self::Upgrade(_) => "upgrade",
+            Self::Restart(_) => "restart",
+            Self::Crash(_) => "crash",
+            Self::Cut(_) => "cut",
+            Self::Silence(_) => "silence",
+            Self::Refuse(_) => "refuse",
+            Self::Slow(_) => "slow",
+            Self::Flush => "flush-redis",
+            Self::Throttle => "provider-429",
+            Self::Errors => "provider-500",
+            Self::Hang => "provider-hangs",
+            Self::Late => "provider-late",
+        }
     }
 
     pub(crate) fn name(self) -> String {
+        let family = self.family();
         match self {
-            Self::Kill(service) => format!("kill-{service}"),
-            Self::KillAll(service) => format!("kill-all-{service}"),
-            Self::Upgrade(service) => format!("upgrade-{service}"),
-            Self::Restart(server) => format!("restart-{}", server.name()),
-            Self::Crash(server) => format!("crash-{}", server.name()),
-            Self::Cut(server) => format!("cut-{}", server.name()),
-            Self::Silence(server) => format!("silence-{}", server.name()),
-            Self::Refuse(server) => format!("refuse-{}", server.name()),
-            Self::Slow(server) => format!("slow-{}", server.name()),
-            Self::Flush => "flush-redis".to_owned(),
-            Self::Throttle => "provider-429".to_owned(),
-            Self::Errors => "provider-500".to_owned(),
-            Self::Hang => "provider-hangs".to_owned(),
-            Self::Late => "provider-late".to_owned(),
+            Self::Kill(service) | Self::KillAll(service) | Self::Upgrade(service) => format!("{family}-{service}"),
+            Self::Restart(server)
+            | Self::Crash(server)
+            | Self::Cut(server)
+            | Self::Silence(server)
+            | Self::Refuse(server)
+            | Self::Slow(server) => format!("{family}-{}", server.name()),
+            _ => family.to_owned(),
         }
     }
 
@@ -129,12 +131,12 @@ impl Fault {
             Self::Upgrade(service) => upgrade(mesh, service).await?,
             Self::Restart(server) => {
                 mesh.servers.act("stop", server).await?;
-                mesh.servers.act("start", server).await?;
+                return start(mesh, server).await;
             }
             Self::Crash(server) => {
                 mesh.servers.act("kill", server).await?;
                 tokio::time::sleep(some_seconds).await;
-                mesh.servers.act("start", server).await?;
+                return start(mesh, server).await;
             }
             Self::Flush => flush(mesh).await?,
             Self::Cut(server) => mesh.cable(server)?.cut(),
@@ -190,6 +192,14 @@ async fn upgrade(mesh: &mut Mesh, service: &'static str) -> Result<()> {
     Ok(())
 }
 
+/// Starts a server again, and answers since when it serves: until then the mesh has an excuse.
+async fn start(mesh: &Mesh, server: Server) -> Result<Instant> {
+    let port = mesh.servers.port(server)?;
+    let (started, served) = tokio::join!(mesh.servers.act("start", server), probe::served(server, port));
+    started?;
+    served
+}
+
 /// Redis speaks in lines.
 async fn flush(mesh: &Mesh) -> Result<()> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -204,7 +214,7 @@ async fn flush(mesh: &Mesh) -> Result<()> {
 
 async fn provider(mesh: &Mesh, faults: &Value) -> Result<()> {
     let url = format!("http://127.0.0.1:{}/sim/faults", mesh.simulator);
-    mesh.http.put(url).json(&json!({"gupshup": faults})).send().await?.error_for_status()?;
+    mesh.http.put(url).json(&json!({"gupshup": faults, "telegram": faults})).send().await?.error_for_status()?;
     Ok(())
 }
 
@@ -212,29 +222,47 @@ async fn provider(mesh: &Mesh, faults: &Value) -> Result<()> {
 pub(crate) struct Wound {
     pub(crate) name: String,
     pub(crate) at: Duration,
+    /// Until it was mended; for a server that was away, until a plain client of it was served.
     pub(crate) harmed: Duration,
-    pub(crate) stalled_in: Option<Duration>,
-    pub(crate) stalled_out: Option<Duration>,
+    pub(crate) stalled_in: Stall,
+    pub(crate) stalled_out: Stall,
     pub(crate) open: usize,
     pub(crate) providers: bool,
 }
 
-/// Does harm until the time is over, each kind of the list at least once, and prints it.
+/// What messages of one way waited; none where none was sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stall {
+    /// After the harm was mended: what the mesh adds.
+    pub(crate) after: Option<Duration>,
+    /// In all.
+    pub(crate) whole: Option<Duration>,
+}
+
+/// All of `kinds` in an order of chance, but one of each family before the others: a short run has some of everything.
+fn deck(kinds: &[Fault], random: &mut StdRng) -> Vec<Fault> {
+    let mut shuffled = kinds.to_vec();
+    shuffled.shuffle(random);
+    let mut families = BTreeSet::new();
+    let (first, rest): (Vec<_>, Vec<_>) = shuffled.into_iter().partition(|kind| families.insert(kind.family()));
+    [first, rest].concat()
+}
+
+/// Does harm until the time is over, and prints it.
 #[expect(clippy::print_stdout, reason = "a command line tool")]
 pub(crate) async fn harm(mesh: &mut Mesh, ledger: &Ledger, plan: &Plan) -> Result<Vec<Wound>> {
     let mut random = StdRng::seed_from_u64(plan.seed);
     let started = Instant::now();
-    let long = plan.span > Duration::from_secs(180);
-    let mut kinds = if long || !plan.only.is_empty() { Fault::all() } else { Fault::short() };
-    if !plan.only.is_empty() {
-        kinds.retain(|kind| plan.only.contains(&kind.name()));
-    }
+    let named = |kind: &Fault| plan.only.iter().any(|name| *name == kind.name() || name == kind.family());
+    let mut kinds = Fault::all();
+    kinds.retain(|kind| plan.only.is_empty() || named(kind));
     anyhow::ensure!(!kinds.is_empty(), "no such kind of harm");
+    let families: BTreeSet<_> = kinds.iter().map(|kind| kind.family()).collect();
+    let least = if plan.only.is_empty() { families.len() } else { kinds.len() };
     let mut wounds = Vec::new();
     loop {
-        kinds.shuffle(&mut random);
-        for kind in &kinds {
-            if long && started.elapsed() > plan.span {
+        for kind in deck(&kinds, &mut random) {
+            if wounds.len() >= least && started.elapsed() >= plan.span {
                 return Ok(wounds);
             }
             let from = Instant::now();
@@ -242,9 +270,10 @@ pub(crate) async fn harm(mesh: &mut Mesh, ledger: &Ledger, plan: &Plan) -> Resul
             let patience = Instant::now() + PATIENCE;
             tokio::time::sleep_until((mended + AFTER).into()).await;
             while ledger.open(mended + AFTER) > 0 && Instant::now() < patience {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
-            let stall = |way| ledger.longest(way, from, mended + AFTER, mended);
+            let longest = |way, since| ledger.longest(way, from, mended + AFTER, since);
+            let stall = |way| Stall { after: longest(way, mended), whole: longest(way, from) };
             let wound = Wound {
                 name: kind.name(),
                 at: from.duration_since(started),
@@ -260,21 +289,37 @@ pub(crate) async fn harm(mesh: &mut Mesh, ledger: &Ledger, plan: &Plan) -> Resul
                 println!("  ended unasked: {ended}");
             }
         }
-        if started.elapsed() >= plan.span {
-            return Ok(wounds);
-        }
     }
 }
 
 fn line(wound: &Wound) -> String {
     let seconds = |time: Option<Duration>| time.map_or("-".to_owned(), |time| format!("{:.1}", time.as_secs_f64()));
     format!(
-        "at {:>6.1} s  {:<20} lasted {:>4.1} s, then the longest wait in {:>5} s, out {:>5} s{}",
+        "at {:>6.1} s  {:<20} lasted {:>4.1} s, then the longest wait in {:>4} s, out {:>4} s; in all {:>4} s, {:>4} s{}",
         wound.at.as_secs_f64(),
         wound.name,
         wound.harmed.as_secs_f64(),
-        seconds(wound.stalled_in),
-        seconds(wound.stalled_out),
+        seconds(wound.stalled_in.after),
+        seconds(wound.stalled_out.after),
+        seconds(wound.stalled_in.whole),
+        seconds(wound.stalled_out.whole),
         if wound.open > 0 { format!(", {} still open", wound.open) } else { String::new() },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_family_comes_once_before_any_comes_again() {
+        let all = Fault::all();
+        let families: BTreeSet<_> = all.iter().map(|kind| kind.family()).collect();
+        for seed in 0..100 {
+            let deck = deck(&all, &mut StdRng::seed_from_u64(seed));
+            assert_eq!(deck.len(), all.len());
+            let first: BTreeSet<_> = deck.iter().take(families.len()).map(|kind| kind.family()).collect();
+            assert_eq!(first, families);
+        }
+    }
 }

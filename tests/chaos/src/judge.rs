@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use crate::{
-    faults::{self, Plan, Wound},
+    faults::{self, Plan, Stall, Wound},
     ledger::{Ledger, Way},
     load::{self, Person, Target, address, note},
     mesh::{Mesh, Place},
@@ -58,7 +58,8 @@ async fn trial(mesh: &mut Mesh, plan: &Plan) -> Result<bool> {
     let ledger = Arc::new(Ledger::default());
     let desk = mesh.door("desk")?.port;
     let target = Target {
-        hook: format!("http://127.0.0.1:{}/hooks/whatsapp/loja", mesh.door("whatsapp")?.port),
+        whatsapp: format!("http://127.0.0.1:{}/hooks/whatsapp/loja", mesh.door("whatsapp")?.port),
+        telegram: format!("http://127.0.0.1:{}/hooks/telegram/loja-telegram", mesh.door("telegram")?.port),
         desk: format!("http://127.0.0.1:{desk}"),
         host: format!("127.0.0.1:{desk}"),
         ledger: Arc::clone(&ledger),
@@ -82,7 +83,7 @@ async fn trial(mesh: &mut Mesh, plan: &Plan) -> Result<bool> {
     charges.push(Charge { what: "replies refused without a reason", found: failed });
     let shown = shown(ana, &ledger, plan.customers).await;
     charges.extend(inbound(&ledger, &shown));
-    charges.extend(outbound(&ledger, &provider(mesh).await?));
+    charges.extend(outbound(&ledger, &providers(mesh).await?));
     charges.push(owned(mesh, &ledger).await?);
     Ok(report(&ledger, &wounds, &charges))
 }
@@ -136,18 +137,32 @@ fn inbound(ledger: &Ledger, shown: &BTreeMap<String, Vec<String>>) -> Vec<Charge
     ]
 }
 
-/// The sends that took effect at the provider, in their order.
-async fn provider(mesh: &Mesh) -> Result<Vec<(String, String)>> {
-    let url = format!("http://127.0.0.1:{}/sim/gupshup/log", mesh.simulator);
-    let log: Value = mesh.http.get(url).send().await?.json().await?;
-    let calls = log["calls"].as_array().context("calls")?;
-    let effective = calls.iter().filter(|call| call["message_id"].is_string());
-    Ok(effective
-        .filter_map(|call| {
-            let said: Value = serde_json::from_str(call["fields"]["message"].as_str()?).ok()?;
-            Some((call["fields"]["destination"].as_str()?.to_owned(), said["text"].as_str()?.to_owned()))
-        })
-        .collect())
+/// The sends that took effect at the providers, in their order.
+async fn providers(mesh: &Mesh) -> Result<Vec<(String, String)>> {
+    let mut sent = Vec::new();
+    for (name, read) in [("gupshup", by_gupshup as fn(&Value) -> _), ("telegram", by_telegram)] {
+        let url = format!("http://127.0.0.1:{}/sim/{name}/log", mesh.simulator);
+        let log: Value = mesh.http.get(url).send().await?.json().await?;
+        let calls = log["calls"].as_array().context("calls")?;
+        sent.extend(
+            calls.iter().filter(|call| call["message_id"].is_string()).filter_map(|call| read(&call["fields"])),
+        );
+    }
+    Ok(sent)
+}
+
+/// To whom, and the words.
+type Sent = Option<(String, String)>;
+
+fn by_gupshup(fields: &Value) -> Sent {
+    let said: Value = serde_json::from_str(fields["message"].as_str()?).ok()?;
+    Some((fields["destination"].as_str()?.to_owned(), said["text"].as_str()?.to_owned()))
+}
+
+fn by_telegram(fields: &Value) -> Sent {
+    let chat = &fields["chat_id"];
+    let to = chat.as_str().map_or_else(|| chat.to_string(), str::to_owned);
+    Some((to, fields["text"].as_str()?.to_owned()))
 }
 
 fn outbound(ledger: &Ledger, sent: &[(String, String)]) -> Vec<Charge> {
@@ -166,7 +181,9 @@ fn outbound(ledger: &Ledger, sent: &[(String, String)]) -> Vec<Charge> {
             what: "replies called delivered that the provider does not know",
             found: {
                 let known: BTreeSet<&str> = sent.iter().map(|(_, words)| words.as_str()).collect();
-                let told = entries.iter().filter(|(_, one)| matches!(one.state.as_str(), "delivered" | "read"));
+                let told = entries
+                    .iter()
+                    .filter(|(_, one)| matches!(one.state.as_str(), "accepted" | "sent" | "delivered" | "read"));
                 told.map(|(words, _)| words).filter(|words| !known.contains(words.as_str())).cloned().collect()
             },
         },
@@ -220,13 +237,13 @@ fn report(ledger: &Ledger, wounds: &[Wound], charges: &[Charge]) -> bool {
     println!("webhooks accepted {}, replies accepted {}", accepted(&came), accepted(&went));
     println!("replies by their end: {ends:?}");
     println!("counted on the way: {:?}", ledger.counts());
-    let stalls = |of: fn(&Wound) -> Option<Duration>| {
-        let ours = wounds.iter().filter(|wound| !wound.providers);
-        ours.filter_map(|wound| Some((of(wound)?, wound.name.clone()))).max()
-    };
-    for (way, longest) in [("in", stalls(|wound| wound.stalled_in)), ("out", stalls(|wound| wound.stalled_out))] {
-        if let Some((time, name)) = longest {
-            println!("longest wait after a harm, {way}: {:.1} s ({name})", time.as_secs_f64());
+    let ours = || wounds.iter().filter(|wound| !wound.providers);
+    for (way, stall) in [("in", in_of as fn(&Wound) -> Stall), ("out", out_of)] {
+        let added = ours().filter_map(|wound| Some((stall(wound).after?, &wound.name))).max();
+        let whole = ours().filter_map(|wound| Some((stall(wound).whole?, &wound.name))).max();
+        if let (Some((added, by)), Some((whole, of))) = (added, whole) {
+            let (added, whole) = (added.as_secs_f64(), whole.as_secs_f64());
+            println!("longest wait {way}: {added:.1} s after a harm was mended ({by}), {whole:.1} s in all ({of})");
         }
     }
     for charge in charges {
@@ -234,6 +251,14 @@ fn report(ledger: &Ledger, wounds: &[Wound], charges: &[Charge]) -> bool {
         charge.found.iter().take(10).for_each(|one| println!("         {one}"));
     }
     charges.iter().all(|charge| charge.found.is_empty())
+}
+
+const fn in_of(wound: &Wound) -> Stall {
+    wound.stalled_in
+}
+
+const fn out_of(wound: &Wound) -> Stall {
+    wound.stalled_out
 }
 
 fn accepted(entries: &BTreeMap<String, crate::ledger::Entry>) -> usize {

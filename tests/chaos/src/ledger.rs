@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::load::is_telegram;
+
 /// One message of the load, by its words, which are unique: `<customer> <way> <number>`.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -63,7 +65,9 @@ impl Ledger {
 
     /// The desk shows it; a reply with its state. Only the end of a reply counts as heard.
     pub(crate) fn heard(&self, way: Way, words: &str, state: &str, code: &str) {
-        let ended = way == Way::In || matches!(state, "delivered" | "read" | "failed" | "parked");
+        // Telegram tells a bot of no receipts: what it has taken is all that is ever known.
+        let taken = state == "accepted" && is_telegram(words);
+        let ended = way == Way::In || taken || matches!(state, "delivered" | "read" | "failed" | "parked");
         if let Some(entry) = self.entries().get_mut(&(way, words.to_owned())) {
             state.clone_into(&mut entry.state);
             code.clone_into(&mut entry.code);

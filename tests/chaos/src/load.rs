@@ -29,7 +29,10 @@ const AGAIN: Duration = Duration::from_millis(300);
 /// Where the load goes.
 #[derive(Clone)]
 pub(crate) struct Target {
-    pub(crate) hook: String,
+    /// Where WhatsApp's provider calls.
+    pub(crate) whatsapp: String,
+    /// Where Telegram calls.
+    pub(crate) telegram: String,
     pub(crate) desk: String,
     pub(crate) host: String,
     pub(crate) ledger: Arc<Ledger>,
@@ -112,9 +115,17 @@ fn client() -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder().timeout(Duration::from_secs(8)).pool_max_idle_per_host(1).build()?)
 }
 
+/// Each so many customers one writes by Telegram, the others by WhatsApp.
+const TELEGRAM: u32 = 4;
+
 /// The address of customer `number`.
 pub(crate) fn address(number: u32) -> String {
-    format!("551190000{number:04}")
+    if number % TELEGRAM == TELEGRAM - 1 { format!("7000{number:04}") } else { format!("551190000{number:04}") }
+}
+
+/// Whether this is the address of somebody who writes by Telegram.
+pub(crate) fn is_telegram(address: &str) -> bool {
+    address.starts_with('7')
 }
 
 /// Starts everybody.
@@ -143,13 +154,13 @@ async fn customer(target: Target, number: u32, mut random: StdRng) -> Result<()>
     let mut n = 0;
     while !target.stop.load(Ordering::Acquire) {
         let words = format!("{from} i {n:06}");
-        let body = webhook(&from, &words);
+        let call = webhook(&target, &from, n, &words);
         target.ledger.begin(Way::In, &words);
         let doubled = random.random_ratio(1, 10);
         let mut taken = 0;
         while taken <= u32::from(doubled) {
-            let request = http.post(&target.hook).header("authorization", format!("Bearer {SECRET}"));
-            match request.header("content-type", "application/json").body(body.clone()).send().await {
+            let request = http.post(call.url).header(call.header, &call.secret);
+            match request.header("content-type", "application/json").body(call.body.clone()).send().await {
                 Ok(answer) if answer.status().is_success() => {
                     taken += 1;
                     target.ledger.accepted(Way::In, &words);
@@ -170,18 +181,43 @@ async fn customer(target: Target, number: u32, mut random: StdRng) -> Result<()>
     Ok(())
 }
 
-fn webhook(from: &str, words: &str) -> String {
+/// A provider's call.
+struct Call<'a> {
+    url: &'a str,
+    /// The header with the secret.
+    header: &'static str,
+    secret: String,
+    body: String,
+}
+
+/// The customer's message `n`.
+fn webhook<'a>(target: &'a Target, from: &str, n: u32, words: &str) -> Call<'a> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let now = u64::try_from(now).unwrap_or(0);
-    json!({
+    if is_telegram(from) {
+        let chat: u64 = from.parse().unwrap_or_default();
+        let body = json!({
+            // Telegram numbers the updates of a bot; here each customer has a range.
+            "update_id": chat * 1_000_000 + u64::from(n),
+            "message": {
+                "message_id": n + 1, "date": now / 1_000, "text": words,
+                "chat": {"id": chat, "type": "private", "first_name": "Maria"},
+                "from": {"id": chat, "is_bot": false, "first_name": "Maria"}
+            }
+        });
+        let (url, header) = (target.telegram.as_str(), "x-telegram-bot-api-secret-token");
+        return Call { url, header, secret: SECRET.to_owned(), body: body.to_string() };
+    }
+    let body = json!({
         "app": "LojaDemo", "timestamp": now, "version": 2, "type": "message",
         "payload": {
             "id": format!("wamid.{}", words.replace(' ', ".")), "source": from, "type": "text",
             "payload": {"text": words},
             "sender": {"phone": from, "name": "Maria", "country_code": "55", "dial_code": ""}
         }
-    })
-    .to_string()
+    });
+    let (url, header) = (target.whatsapp.as_str(), "authorization");
+    Call { url, header, secret: format!("Bearer {SECRET}"), body: body.to_string() }
 }
 
 /// Answers one customer, one message after the other, each with a key of its own until the desk has taken it.

@@ -12,6 +12,7 @@ mod judge;
 mod ledger;
 mod load;
 mod mesh;
+mod probe;
 mod process;
 mod relay;
 mod serve;
@@ -39,13 +40,13 @@ enum What {
     Serve,
     /// Load, harm, verdict.
     Run {
-        /// How long the harm goes on. Each kind of harm is done once, however short this is.
+        /// How long the harm goes on. One of each family of harm is done, however short this is.
         #[arg(long, default_value_t = 60)]
         seconds: u64,
         /// Repeats a schedule; random when left out.
         #[arg(long)]
         seed: Option<u64>,
-        /// Only these kinds of harm, by their printed name.
+        /// Only this harm, by its printed name or its family's; each of it at least once.
         #[arg(long)]
         only: Vec<String>,
         /// Customers who write.

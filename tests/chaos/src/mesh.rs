@@ -129,6 +129,7 @@ impl Mesh {
         let simulator = format!("http://127.0.0.1:{}/sim", self.simulator);
         let (gupshup, telegram) = (format!("base_url={simulator}/gupshup"), format!("base_url={simulator}/telegram"));
         let secret = format!("webhook_secret=Bearer {SECRET}");
+        let telegrams = format!("webhook_secret={SECRET}");
         let whatsapp = [
             ["--channel", "whatsapp"],
             ["--name", "loja"],
@@ -143,6 +144,7 @@ impl Mesh {
             ["--name", "loja-telegram"],
             ["--setting", &telegram],
             ["--secret", "token=110201543:mesh-token"],
+            ["--secret", &telegrams],
         ];
         let webchat = [["--channel", "webchat"], ["--name", "site"]];
         for words in [whatsapp.concat(), telegram.concat(), webchat.concat()] {
