@@ -67,6 +67,19 @@ fn nothing_is_left_unfinished() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// The text of a log line is its field `message`: a field of that name takes its place.
+#[test]
+fn no_log_line_loses_its_words() {
+    let fields =
+        [concat!("message", " = %"), concat!("message", " = ?"), concat!("%", "message"), concat!("?", "message,")];
+    let mut found = Vec::new();
+    for source in sources(&[".rs"]) {
+        let lines = source.code_lines().filter(|line| fields.iter().any(|field| line.contains(field)));
+        found.extend(lines.map(|line| format!("{}: {line}", source.path)));
+    }
+    assert!(found.is_empty(), "name the field otherwise:\n{}", found.join("\n"));
+}
+
 #[test]
 fn every_webhook_is_verified() {
     let call = concat!("trust_", "unsigned(");

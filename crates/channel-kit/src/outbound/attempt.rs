@@ -81,7 +81,7 @@ pub(super) async fn part(
         tries += 1;
         claim = claim.next();
         kit.count(metric::DELIVERY_OUTCOMES, &[(label::OUTCOME, outcome_name(&outcome))]);
-        tracing::info!(message = %request.message, part = index, tries, outcome = outcome_name(&outcome), "tried again later");
+        tracing::info!(about = %request.message, part = index, tries, outcome = outcome_name(&outcome), "tried again later");
         let left = kit.config.hold.saturating_sub(started.elapsed());
         rest(shared, pause.min(left)).await?;
     }
@@ -202,7 +202,7 @@ async fn begin(shared: &Shared, permitted: &Permitted, index: u16, claim: &Claim
     loop {
         match shared.kit.env.ledger.begin(permitted.request.message, index, claim, shared.kit.now()).await {
             Ok(begun) => return Some(begun),
-            Err(error) => tracing::warn!(%error, message = %permitted.request.message, "a send waits for the ledger"),
+            Err(error) => tracing::warn!(%error, about = %permitted.request.message, "a send waits for the ledger"),
         }
         rest(shared, backoff.pause()).await?;
     }
@@ -216,7 +216,7 @@ async fn finish(shared: &Shared, permitted: &Permitted, index: u16, claim: &Clai
         match shared.kit.env.ledger.finish(permitted.request.message, index, claim, outcome).await {
             Ok(()) => return true,
             Err(error) => {
-                tracing::warn!(%error, message = %permitted.request.message, "an outcome waits for the ledger")
+                tracing::warn!(%error, about = %permitted.request.message, "an outcome waits for the ledger")
             }
         }
         tokio::time::sleep(backoff.pause()).await;

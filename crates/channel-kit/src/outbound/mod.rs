@@ -76,7 +76,7 @@ async fn message(shared: &Shared, permitted: &Permitted, way: &Way) -> Option<Re
     trace::note(attribute::MESSAGE_KIND, request.content.kind());
     let whole = |outcome| async move { report::report(shared, permitted, 0, 1, outcome).await };
     if let Err(reason) = permit::genuine(&shared.kit, permitted) {
-        tracing::error!(message = %request.message, reason, "a message without a genuine permit was not sent");
+        tracing::error!(about = %request.message, reason, "a message without a genuine permit was not sent");
         let failure = Failure { reason: Some(reason.to_owned()), ..Failure::of(codes::PERMIT_INVALID) };
         return whole(Outcome::Rejected { failure }).await;
     }

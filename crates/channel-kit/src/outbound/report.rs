@@ -34,7 +34,7 @@ pub(super) async fn report(
         match kit.env.bus.publish(batch.clone()).await {
             Ok(()) => return Some(Reported),
             Err(error) => {
-                tracing::warn!(%error, message = %permitted.request.message, "an outcome waits for the broker")
+                tracing::warn!(%error, about = %permitted.request.message, "an outcome waits for the broker")
             }
         }
         tokio::select! {
