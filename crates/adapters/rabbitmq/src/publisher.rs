@@ -10,7 +10,7 @@ use ports::{
 };
 
 use crate::{
-    link::{Link, Live, refused},
+    link::{Link, Live, lost, refused},
     names::{Names, RetryQueue, short},
     properties,
 };
@@ -96,9 +96,12 @@ impl Publisher {
         }
         let live = self.link.within(GRACE).await?;
         live.takes_publishes()?;
-        tokio::time::timeout(self.deadline, deliver(&live, parcels))
-            .await
-            .unwrap_or_else(|_| Err(BusError::Unavailable(format!("no confirm within {:?}", self.deadline))))
+        tokio::select! {
+            delivered = tokio::time::timeout(self.deadline, deliver(&live, parcels)) => delivered
+                .unwrap_or_else(|_| Err(BusError::Unavailable(format!("no confirm within {:?}", self.deadline)))),
+            // A connection that went silent confirms nothing more, and lapin does not say so before it is closed.
+            () = self.link.over(live.number) => Err(lost()),
+        }
     }
 }
 

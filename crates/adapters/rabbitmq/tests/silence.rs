@@ -10,11 +10,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use afluente_adapter_rabbitmq::{RabbitBus, RabbitConfig};
-use ports::Bus as _;
-use support::{INBOUND, QUEUE, bus, message, next, until_empty};
+use ports::{Bus as _, bus::BusError};
+use support::{INBOUND, PATIENCE, QUEUE, bus, message, next, until_empty};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
@@ -113,7 +114,9 @@ async fn through_a_proxy() -> Option<(RabbitBus, RabbitBus, Proxy, Arc<AtomicU32
         count.fetch_add(1, Ordering::AcqRel);
         deaf.store(false, Ordering::Release);
     });
-    let config = RabbitConfig { url: proxy.url(&config), revived, ..config };
+    // A publish that only this ends would end none of the tests.
+    let publish_deadline = Duration::from_secs(3_600);
+    let config = RabbitConfig { url: proxy.url(&config), revived, publish_deadline, ..config };
     Some((RabbitBus::connect(config).await.unwrap(), direct, proxy, revivals))
 }
 
@@ -170,4 +173,54 @@ async fn a_connection_that_nobody_answers_on_is_given_up() {
         delivery.ack();
     }
     assert!(bus.connections() >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_being_published_on_a_silent_connection_is_given_up_with_it() {
+    let Some((bus, _, proxy, _)) = through_a_proxy().await else { return };
+    bus.publish(vec![message(0, INBOUND)]).await.unwrap();
+    proxy.silent.send_replace(1);
+    let published = tokio::time::timeout(PATIENCE, bus.publish(vec![message(1, INBOUND)])).await;
+    let refused = published.expect("it does not wait for the deadline").unwrap_err();
+    assert!(matches!(refused, BusError::Unavailable(_)), "{refused}");
+    while bus.publish(vec![message(1, INBOUND)]).await.is_err() {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_stands_behind_the_active_consumer() {
+    let Some((bus, direct, proxy, _)) = through_a_proxy().await else { return };
+    let mut first = bus.subscribe(QUEUE, 4).await.unwrap();
+    direct.publish(vec![message(0, INBOUND)]).await.unwrap();
+    next(&mut first).await.ack();
+    until_empty(&direct, &QUEUE).await;
+    let mut second = direct.subscribe(QUEUE, 4).await.unwrap();
+    proxy.silent.send_replace(1);
+    direct.publish(vec![message(1, INBOUND)]).await.unwrap();
+    let turn = next(&mut second).await;
+    assert_eq!(turn.envelope.id, "1", "the broker gave the silent one up");
+    // One more on the connection that was made anew, since only a new subscription says when it stands.
+    let mut again = loop {
+        if let Ok(subscription) = bus.subscribe(QUEUE, 4).await {
+            break subscription;
+        }
+    };
+    direct.publish((2..20).map(|n| message(n, INBOUND)).collect()).await.unwrap();
+    turn.ack();
+    for n in 2..20 {
+        tokio::select! {
+            delivery = next(&mut second) => {
+                assert_eq!(delivery.envelope.id, n.to_string());
+                delivery.ack();
+            }
+            _ = first.next() => panic!("the one that came back took over"),
+            _ = again.next() => panic!("one that came later took over"),
+        }
+    }
+    drop(second);
+    direct.publish(vec![message(20, INBOUND)]).await.unwrap();
+    let delivery = tokio::select! {
+        delivery = next(&mut first) => delivery,
+        delivery = next(&mut again) => delivery,
+    };
+    assert_eq!(delivery.envelope.id, "20", "now it is its turn");
 }
