@@ -61,7 +61,8 @@ pub struct KitConfig {
     pub frame_limit: usize,
     /// Frames per second that one link may send; bursts of four times as many.
     pub frame_rate: u32,
-    /// How long a lease on a polled account lasts. Longer than the longest poll.
+    /// How long a lease on a polled account lasts, which is how long it waits when its replica is killed. Renewed while
+    /// a poll goes on.
     pub poll_lease: Duration,
     /// How often an account's list of templates is read again without a reason.
     pub templates: Duration,
@@ -99,7 +100,7 @@ impl KitConfig {
             links: 10_000,
             frame_limit: 64 << 10,
             frame_rate: 10,
-            poll_lease: Duration::from_secs(90),
+            poll_lease: Duration::from_secs(8),
             templates: Duration::from_secs(15 * 60),
             transcripts: 32,
         }

@@ -1,4 +1,7 @@
 //! Polled accounts: one replica at a time, and the cursor moves only after the arrivals are safe.
+//!
+//! The lease is much shorter than a poll may take, and is renewed meanwhile: when the replica that has it is killed, the
+//! account waits for no more than that.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +27,7 @@ pub(crate) async fn run(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll, dra
     let mut backoff = Backoff::new(kit.config.first_pause, kit.config.longest_pause);
     while !drain.has_begun() {
         if !owned(kit, live).await {
-            tokio::time::sleep(kit.config.poll_lease / 3).await;
+            tokio::time::sleep(kit.config.poll_lease / 8).await;
             continue;
         }
         match once(kit, live, source).await {
@@ -49,14 +52,33 @@ async fn owned(kit: &Kit, live: &Live) -> bool {
     }
 }
 
+/// Renews the lease until another replica has it.
+async fn lost(kit: &Kit, live: &Live) {
+    loop {
+        tokio::time::sleep(kit.config.poll_lease / 3).await;
+        // Who cannot ask goes on: two that poll at once get the same arrivals, with the same ids.
+        let claimed = kit.env.leases.claim(&key(live), &kit.env.replica, kit.now(), kit.config.poll_lease).await;
+        if claimed == Ok(false) {
+            return;
+        }
+    }
+}
+
 /// One round. The error is the pause that the provider named, if it did.
 async fn once(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll) -> Result<(), Option<Duration>> {
     let cursor = kit.env.cursors.get(&key(live)).await.map_err(|error| {
         tracing::warn!(%error, account = %live.account.id, "no cursor, so no poll");
         None
     })?;
-    let asked = source.poll(cursor.as_deref(), &live.http);
-    let polled = match std::panic::AssertUnwindSafe(asked).catch_unwind().await {
+    let asked = std::panic::AssertUnwindSafe(source.poll(cursor.as_deref(), &live.http)).catch_unwind();
+    let answered = tokio::select! {
+        answered = asked => answered,
+        () = lost(kit, live) => {
+            tracing::info!(account = %live.account.id, channel = %kit.channel, "another replica polls");
+            return Ok(());
+        }
+    };
+    let polled = match answered {
         Ok(Ok(polled)) => polled,
         Ok(Err(error)) => return Err(failed(kit, live, error)),
         Err(_) => {

@@ -12,9 +12,9 @@ use std::{sync::Arc, time::Duration};
 
 use channel_kit::{
     http::ProviderResponse,
-    testing::{FakeProvider, Reply, World, answer, battery},
+    testing::{FakeProvider, Reply, World, answer, battery, until},
 };
-use domain::{Address, Content, InboundBody, Media, MediaKind, MediaSource, Outcome};
+use domain::{Address, Content, InboundBody, Media, MediaKind, MediaSource, Outcome, Timestamp};
 use echo::{Echo, account, call, polled_account};
 use serde_json::json;
 
@@ -151,6 +151,30 @@ async fn a_poll_moves_its_cursor_only_after_the_arrivals_are_safe() {
     assert_eq!(asked[0]["body"]["after"], json!(null));
     assert_eq!(asked[1]["body"]["after"], json!(null), "the cursor stood still");
     assert!(matches!(first[0].body, InboundBody::Message(_)));
+    running.drain().await;
+}
+
+#[tokio::test]
+async fn a_poll_keeps_its_lease_however_long_it_takes_and_ends_with_it() {
+    let world = World::open().await;
+    let provider = FakeProvider::new(Reply::Hang);
+    let lease = Duration::from_millis(200);
+    let config = channel_kit::KitConfig { poll_lease: lease, ..world.config() };
+    assert!(
+        channel_kit::KitConfig::new([0; 32], "").poll_lease < Duration::from_secs(10),
+        "a killed one is waited for"
+    );
+    let running = world.start(Arc::new(Echo), config, &[(polled_account(), provider.clone())]).await;
+    until("it is polled", async || provider.asked().len() == 1).await;
+    let key = format!("poll:{}", polled_account().id);
+    let claim = async |at: Timestamp, lasts| world.env.leases.claim(&key, "other", at, lasts).await.unwrap();
+    for _ in 0..10 {
+        assert!(!claim(world.env.clock.now(), Duration::ZERO).await, "two would poll at once");
+        tokio::time::sleep(lease / 2).await;
+    }
+    // One whose clock is ahead takes it for a moment.
+    assert!(claim(world.env.clock.now() + lease * 2, lease).await);
+    until("the hanging one is given up, and later there is another", async || provider.asked().len() == 2).await;
     running.drain().await;
 }
 
