@@ -15,6 +15,12 @@ impl Backoff {
         Self { next: first, first, longest }
     }
 
+    /// For broker and store while one is away. Short, since a message passes through several services, and each of them
+    /// may just have begun its longest pause when the other is back.
+    pub(crate) const fn while_away() -> Self {
+        Self::new(Duration::from_millis(200), Duration::from_secs(1))
+    }
+
     /// The next pause, between half and all of its nominal length, so that a crowd does not come back at once.
     pub(crate) fn pause(&mut self) -> Duration {
         let nominal = self.next.min(self.longest);
@@ -45,6 +51,8 @@ mod tests {
         assert!(pauses.iter().rev().take(3).all(|pause| *pause >= Duration::from_millis(500)));
         backoff.reset();
         assert!(backoff.pause() <= Duration::from_millis(100));
+        let mut away = Backoff::while_away();
+        assert!((0..100).all(|_| away.pause() <= Duration::from_secs(1)));
         assert_eq!(after(3, Duration::from_secs(1), Duration::from_secs(60)), Duration::from_secs(8));
         assert_eq!(after(99, Duration::from_secs(1), Duration::from_secs(60)), Duration::from_secs(60));
     }

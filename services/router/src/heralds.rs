@@ -17,7 +17,7 @@ use runtime::{Drain, trace};
 use tokio::sync::Notify;
 use wire::Wire as _;
 
-use crate::shell::{Shell, pause};
+use crate::shell::{Shell, pause_away};
 
 /// The most envelopes that wait for the broker. Beyond that the oldest are dropped: pages read the store then.
 const WAITING: usize = 20_000;
@@ -95,7 +95,7 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
             tracing::debug!(%error, "desk events wait for the broker");
             attempt += 1;
             tokio::select! {
-                () = tokio::time::sleep(pause(attempt, Duration::from_millis(50), Duration::from_secs(2))) => {}
+                () = tokio::time::sleep(pause_away(attempt)) => {}
                 () = drain.begun() => break,
             }
         }

@@ -17,7 +17,7 @@ use runtime::{
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
-use crate::shell::{Carried, Item, Shell, Stop, pause};
+use crate::shell::{Carried, Item, LONGEST_AWAY, Shell, Stop, pause};
 
 /// How often a single event that the store refuses is tried before it is parked.
 const REFUSED_TRIES: u32 = 3;
@@ -153,7 +153,7 @@ async fn persist(shell: &Shell, items: &[Item], drain: &Drain, refusals: u32) ->
             }
             Err(Stop::Unavailable(reason)) => {
                 tracing::warn!(reason, waiting = items.len(), "a batch waits for the store");
-                Duration::from_secs(2)
+                LONGEST_AWAY
             }
             Err(Stop::Refused(reason)) => {
                 refused += 1;

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     parked::{About, KIND, MESSAGE_ID, about, told},
-    shell::{Shell, Stop, pause},
+    shell::{Shell, Stop, pause_away},
 };
 
 /// The partitions that this replica relays and whose timers it fires.
@@ -91,7 +91,7 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
         }
         if failures > 0 {
             tokio::select! {
-                () = tokio::time::sleep(pause(failures, Duration::from_millis(50), Duration::from_secs(2))) => {}
+                () = tokio::time::sleep(pause_away(failures)) => {}
                 () = drain.begun() => {}
             }
             continue;

@@ -354,6 +354,15 @@ fn is_unknown_account(event: &Event, decision: &Decision) -> bool {
     matches!(event, Event::Inbound(_)) && decision.refusal.is_some()
 }
 
+/// The longest pause while broker or store is away. Short, since a message passes through several services, and each of
+/// them may just have begun its longest pause when the other is back.
+pub(crate) const LONGEST_AWAY: Duration = Duration::from_secs(1);
+
+/// A pause while broker or store is away.
+pub(crate) fn pause_away(attempt: u32) -> Duration {
+    pause(attempt, Duration::from_millis(50), LONGEST_AWAY)
+}
+
 /// A pause before trying again: doubles with each try up to `most`, half of it random, so that those who met do not
 /// meet again.
 pub(crate) fn pause(attempt: u32, first: Duration, most: Duration) -> Duration {
@@ -361,4 +370,16 @@ pub(crate) fn pause(attempt: u32, first: Duration, most: Duration) -> Duration {
     let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
     let part = u32::try_from(random % 1_000).unwrap_or(0);
     whole / 2 + whole / 2 * part / 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_back_is_found_within_a_second() {
+        assert!((0..100).all(|attempt| pause_away(attempt) <= Duration::from_secs(1)));
+        assert!(pause_away(0) <= Duration::from_millis(50));
+        assert!(pause_away(99) >= LONGEST_AWAY / 2, "they grow");
+    }
 }

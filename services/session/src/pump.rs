@@ -17,6 +17,11 @@ use tokio::time::Instant;
 
 use crate::Config;
 
+/// The first pause while a dependency is away; it doubles up to the longest. Short, since the request waits here and the
+/// same dependency holds up the services before and after.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// The partitions of worker `worker` of `workers`.
 pub(crate) fn share(partitions: u16, worker: usize, workers: usize) -> Vec<Partition> {
     (0..partitions).filter(|p| usize::from(*p) % workers == worker).map(Partition).collect()
@@ -74,16 +79,20 @@ pub(crate) async fn run(
 /// What is still held when the drain begins is dropped, and so goes back to its queue. False then: what comes after it
 /// must not be carried out here.
 async fn until_done(mut batch: Vec<Delivery>, drain: &Drain, handle: &dyn Handle) -> bool {
-    let mut pause = Duration::from_millis(100);
+    let mut pause = FIRST_PAUSE;
     while let Err(held) = handle.handle(batch).await {
         tracing::warn!(cause = held.cause, waiting = held.batch.len(), "a batch waits for a dependency");
         batch = held.batch;
         tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(2)),
+            () = tokio::time::sleep(pause) => pause = longer(pause),
             () = drain.begun() => return false,
         }
     }
     true
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(LONGEST_PAUSE)
 }
 
 /// Reads the bodies; what cannot be read is parked alone.
@@ -118,4 +127,17 @@ pub(crate) fn checks(env: &Env) -> Vec<Check> {
             }),
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dependency_that_is_back_is_found_within_a_second() {
+        let pauses: Vec<Duration> =
+            std::iter::successors(Some(FIRST_PAUSE), |pause| Some(longer(*pause))).take(100).collect();
+        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(1)));
+        assert_ne!(pauses.first(), pauses.last(), "they grow");
+    }
 }

@@ -198,7 +198,7 @@ async fn media(shared: &Shared, content: &Content) -> Result<Option<MediaHandle>
 
 /// Notes the attempt; waits for the ledger as long as it takes, since nothing may be sent without it.
 async fn begin(shared: &Shared, permitted: &Permitted, index: u16, claim: &Claim) -> Option<Begun> {
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+    let mut backoff = Backoff::while_away();
     loop {
         match shared.kit.env.ledger.begin(permitted.request.message, index, claim, shared.kit.now()).await {
             Ok(begun) => return Some(begun),

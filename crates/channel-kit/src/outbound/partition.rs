@@ -5,7 +5,6 @@ use std::{
     collections::{HashMap, VecDeque},
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use domain::{Failure, Outcome, Partition, Permitted, Thread, error::codes};
@@ -121,7 +120,7 @@ pub(super) async fn run(shared: Arc<Shared>, partition: Partition) -> Result<(),
 /// might be told by nobody. None when the drain came first.
 async fn subscribe(shared: &Shared, queue: &Queue) -> Result<Option<Subscription>, String> {
     let kit = &shared.kit;
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+    let mut backoff = Backoff::while_away();
     let subscribing = async {
         loop {
             match kit.env.bus.subscribe(queue.clone(), kit.config.prefetch).await {

@@ -1,7 +1,5 @@
 //! Tells the mesh what became of a part, and does not stop before the broker confirmed it.
 
-use std::time::Duration;
-
 use domain::{Attempted, ConsentChange, EventId, Inbound, InboundBody, Outcome, Permitted};
 use runtime::{
     names::{attribute, label, metric},
@@ -29,7 +27,7 @@ pub(super) async fn report(
     kit.env.metrics.took(metric::END_TO_END, &labels, waited);
     let batch: Vec<_> =
         events(kit, permitted, part, planned, outcome).iter().map(|event| kit.envelope(event)).collect();
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+    let mut backoff = Backoff::while_away();
     loop {
         match kit.env.bus.publish(batch.clone()).await {
             Ok(()) => return Some(Reported),

@@ -1,6 +1,6 @@
 //! Asks the store about a shelf until it answers.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use domain::error::codes;
 use futures_util::TryFutureExt as _;
@@ -58,7 +58,7 @@ pub(super) async fn patiently<T, F>(shared: &Shared, call: impl Fn() -> F) -> Re
 where
     F: Future<Output = Result<T, ShelfError>>,
 {
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+    let mut backoff = Backoff::while_away();
     loop {
         match call().await {
             Ok(answer) => return Ok(answer),

@@ -20,6 +20,8 @@ use ports::{Bus, bus::Envelope};
 use runtime::{metrics::Metrics, service::Drain};
 use slot::{Blocked, Slot};
 
+use crate::backoff::Backoff;
+
 /// How often a running process looks for slots whose holder is gone.
 const SWEEP: Duration = Duration::from_secs(10);
 
@@ -112,7 +114,7 @@ impl Spool {
 
     /// Publishes what waits, oldest first, until the drain begins. What is not confirmed stays for the next run.
     pub(crate) async fn drain(&self, bus: &dyn Bus, drain: &Drain) {
-        let mut pause = Duration::from_millis(100);
+        let mut backoff = Backoff::while_away();
         let mut swept = tokio::time::Instant::now();
         while !drain.has_begun() {
             if swept.elapsed() >= SWEEP {
@@ -130,14 +132,13 @@ impl Spool {
                 continue;
             }
             match self.step(bus).await {
-                Ok(()) => pause = Duration::from_millis(100),
+                Ok(()) => backoff.reset(),
                 Err(reason) => {
                     tracing::warn!(pending = self.pending(), reason, "the spool waits");
                     tokio::select! {
-                        () = tokio::time::sleep(pause) => {}
+                        () = tokio::time::sleep(backoff.pause()) => {}
                         () = drain.begun() => break,
                     }
-                    pause = (pause * 2).min(Duration::from_secs(3));
                 }
             }
         }
