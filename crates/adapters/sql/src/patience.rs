@@ -9,7 +9,7 @@
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -19,6 +19,9 @@ use tokio::time::Instant;
 
 /// How long a statement or a transaction may take before it is given up; tried again, it does no harm.
 const ANSWER: Duration = Duration::from_secs(5);
+/// Work that takes longer than this casts a doubt on every connection as long as it lasts: whoever comes after it would
+/// take another silent one, and wait for [`ANSWER`] in its turn.
+const SLOW: Duration = Duration::from_secs(1);
 /// How long a connection may take to show that it is fit.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// For how long after work was given up each connection must show that it is fit before it is used and before it goes
@@ -39,15 +42,29 @@ const SETTINGS: &str = "SET idle_in_transaction_session_timeout = 5000;
 /// The time of a transaction is that of its first statement: the two differ when one was open before this statement.
 const IS_FIT: &str = "SELECT now() = statement_timestamp()";
 
-/// When work was last given up.
+/// What there is to doubt.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Patience(Arc<Mutex<Option<Instant>>>);
+pub(crate) struct Patience(Arc<Mutex<Doubts>>);
+
+#[derive(Debug, Default)]
+struct Doubts {
+    /// How much work takes long just now.
+    slow: usize,
+    /// When work was last given up.
+    given_up: Option<Instant>,
+    /// When a connection was last asked for a sign of life that did not come.
+    silent: Option<Instant>,
+}
 
 impl Patience {
     /// Does the work, or says after [`ANSWER`] that the store is away.
     pub(crate) async fn with<T, E: From<StoreError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let mut work = std::pin::pin!(work);
-        if let Ok(done) = tokio::time::timeout(ANSWER, &mut work).await {
+        if let Ok(done) = tokio::time::timeout(SLOW, &mut work).await {
+            return done;
+        }
+        let _slow = Slow::new(self);
+        if let Ok(done) = tokio::time::timeout(ANSWER.saturating_sub(SLOW), &mut work).await {
             return done;
         }
         // Before the work is dropped, since its connection goes back to the pool then.
@@ -63,8 +80,12 @@ impl Patience {
         begun
     }
 
+    fn doubts(&self) -> MutexGuard<'_, Doubts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn doubt(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.doubts().given_up = Some(Instant::now());
     }
 
     /// The pool's settings, so that no silent connection is taken out of it or put back, nor one with a transaction that
@@ -74,24 +95,73 @@ impl Patience {
         pool.test_before_acquire(false)
             .after_connect(|connection, _| Box::pin(async { connection.execute(SETTINGS).await.map(drop) }))
             .before_acquire(move |connection, known| {
-                let doubts = before.has_doubts() || known.idle_for >= IDLE;
-                Box::pin(async move { Ok(!doubts || is_fit(connection).await) })
+                let patience = before.clone();
+                Box::pin(async move { Ok(patience.trusts(connection, known.age, known.idle_for).await) })
             })
-            .after_release(move |connection, _| {
-                let doubts = after.has_doubts();
-                Box::pin(async move { Ok(!doubts || is_fit(connection).await) })
+            .after_release(move |connection, known| {
+                let patience = after.clone();
+                Box::pin(async move { Ok(patience.trusts(connection, known.age, Duration::ZERO).await) })
             })
     }
 
-    fn has_doubts(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|at| at.elapsed() < DOUBTS)
+    /// Whether this connection may be used: it is not doubted, or it answers. Where one gave no sign of life, those made
+    /// before are as silent, and are not waited for one by one.
+    async fn trusts(&self, connection: &mut PgConnection, age: Duration, idle: Duration) -> bool {
+        let asked = Instant::now();
+        let is_silent = {
+            let doubts = self.doubts();
+            if doubts.are_none(asked) && idle < IDLE {
+                return true;
+            }
+            doubts.silent_since(asked).is_some_and(|silent| asked.checked_sub(age).is_none_or(|made| made < silent))
+        };
+        if is_silent {
+            return false;
+        }
+        match tokio::time::timeout(SIGN_OF_LIFE, is_fit(connection)).await {
+            Ok(fit) => fit,
+            Err(_) => {
+                self.doubts().silent = Some(asked);
+                false
+            }
+        }
     }
+}
+
+impl Doubts {
+    fn are_none(&self, now: Instant) -> bool {
+        self.slow == 0 && lately(self.given_up, now).is_none()
+    }
+
+    fn silent_since(&self, now: Instant) -> Option<Instant> {
+        lately(self.silent, now)
+    }
+}
+
+fn lately(at: Option<Instant>, now: Instant) -> Option<Instant> {
+    at.filter(|at| now.saturating_duration_since(*at) < DOUBTS)
 }
 
 async fn is_fit(connection: &mut PgConnection) -> bool {
     // As one message: what is prepared first has a time of its own.
     let asked = async { connection.fetch_one(sqlx::raw_sql(IS_FIT)).await?.try_get::<bool, _>(0) };
-    tokio::time::timeout(SIGN_OF_LIFE, asked).await.is_ok_and(|answer| answer.unwrap_or(false))
+    asked.await.unwrap_or(false)
+}
+
+/// Work that takes long.
+struct Slow<'a>(&'a Patience);
+
+impl<'a> Slow<'a> {
+    fn new(patience: &'a Patience) -> Self {
+        patience.doubts().slow += 1;
+        Self(patience)
+    }
+}
+
+impl Drop for Slow<'_> {
+    fn drop(&mut self) {
+        self.0.doubts().slow -= 1;
+    }
 }
 
 /// A transaction that begins.

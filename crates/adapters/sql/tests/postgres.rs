@@ -4,10 +4,17 @@
 
 mod suites;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use afluente_adapter_sql::{OpenError, SqlStore};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::watch};
 
 /// Drops nothing: the instance is the test run's own and goes with it.
 pub(crate) struct Schema;
@@ -68,34 +75,54 @@ async fn a_server_that_is_not_there_is_named() {
 }
 
 /// A cable to the server that goes silent: what is on its way vanishes, and nobody hangs up.
-async fn cable(to: String) -> (std::net::SocketAddr, tokio::sync::watch::Sender<bool>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (silence, silent) = tokio::sync::watch::channel(false);
-    tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            let (to, mut silent) = (to.clone(), silent.clone());
-            silent.mark_unchanged();
-            tokio::spawn(async move {
-                let mut far = tokio::net::TcpStream::connect(&to).await.unwrap();
-                tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                    _ = silent.changed() => std::future::pending().await,
-                }
-            });
-        }
-    });
-    (address, silence)
+struct Cable {
+    url: String,
+    silence: watch::Sender<bool>,
+    /// How many silent connections were asked a plain question, as for a sign of life.
+    asked: Arc<AtomicU32>,
+}
+
+impl Cable {
+    /// To a database of its own.
+    async fn fresh() -> Option<Self> {
+        let url = fresh_url().await?;
+        let (user, place) = url.rsplit_once('@').unwrap();
+        let (server, database) = place.split_once('/').unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("{user}@{}/{database}", listener.local_addr().unwrap());
+        let (silence, silent) = watch::channel(false);
+        let asked = Arc::new(AtomicU32::new(0));
+        let cable = Self { url, silence, asked: Arc::clone(&asked) };
+        let server = server.to_owned();
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let mut silent = silent.clone();
+                silent.mark_unchanged();
+                let far = tokio::net::TcpStream::connect(&server).await.unwrap();
+                tokio::spawn(carry(near, far, silent, Arc::clone(&asked)));
+            }
+        });
+        Some(cable)
+    }
+}
+
+async fn carry(mut near: TcpStream, mut far: TcpStream, mut silent: watch::Receiver<bool>, asked: Arc<AtomicU32>) {
+    tokio::select! {
+        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => return,
+        _ = silent.changed() => {}
+    }
+    let mut piece = [0; 4096];
+    while near.read(&mut piece).await.is_ok_and(|length| length > 0) {
+        asked.fetch_add(u32::from(piece[0] == b'Q'), Ordering::AcqRel);
+    }
+    // The server hears nothing of that.
+    std::future::pending().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_goes_silent_is_given_up_and_reached_again() {
-    let Some(url) = fresh_url().await else { return };
-    let (_, place) = url.rsplit_once('@').unwrap();
-    let (server, database) = place.split_once('/').unwrap();
-    let (address, silence) = cable(server.to_owned()).await;
-    let (user, _) = url.rsplit_once('@').unwrap();
-    let store = SqlStore::postgres(&format!("{user}@{address}/{database}"), 3).await.unwrap();
+    let Some(cable) = Cable::fresh().await else { return };
+    let store = SqlStore::postgres(&cable.url, 3).await.unwrap();
     // All three connections are open.
     let (one, two, three) = tokio::join!(store.begin(), store.begin(), store.begin());
     drop((one.unwrap(), two.unwrap(), three.unwrap()));
@@ -104,11 +131,11 @@ async fn a_server_that_goes_silent_is_given_up_and_reached_again() {
     let lock = "UPDATE schema_version SET version = version";
     let locking = store.begin().await.unwrap();
     locking.connection().execute_unprepared(lock).await.unwrap();
-    silence.send_replace(true);
+    cable.silence.send_replace(true);
     drop(locking);
     assert!(matches!(store.check().await, Err(ports::StoreError::Unavailable(_))));
     // Each silent one is given up in its turn, and none is left.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
     loop {
         let answers = tokio::join!(store.check(), store.check(), store.check());
         if answers == (Ok(()), Ok(()), Ok(())) {
@@ -119,6 +146,30 @@ async fn a_server_that_goes_silent_is_given_up_and_reached_again() {
     let writing = store.begin().await.unwrap();
     writing.connection().execute_unprepared(lock).await.unwrap();
     writing.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_after_one_that_waits_gets_a_connection_that_answers() {
+    let Some(cable) = Cable::fresh().await else { return };
+    let store = SqlStore::postgres(&cable.url, 8).await.unwrap();
+    // All of them are open.
+    let mut writings = Vec::new();
+    for _ in 0..8 {
+        writings.push(store.begin().await.unwrap());
+    }
+    drop(writings);
+    store.check().await.unwrap();
+    cable.silence.send_replace(true);
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.check().await }
+    });
+    // By then the first has waited for long, and is not given up yet.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(store.check().await, Ok(()), "it was given a silent one, or asked them one by one");
+    assert!(matches!(waiting.await.unwrap(), Err(ports::StoreError::Unavailable(_))));
+    let asked = cable.asked.load(Ordering::Acquire);
+    assert!((1..=2).contains(&asked), "where one is silent the others are not asked: {asked} were");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
