@@ -23,6 +23,9 @@ use crate::{
 
 /// Between two messages of one customer.
 const RHYTHM: Duration = Duration::from_millis(900);
+/// Between two answers to one customer. An account may send 20 messages a second: at more than half of that, what was
+/// written while a server was away is worked off for longer than that was, and the wait is the provider's.
+const ANSWERS: Duration = Duration::from_millis(1_800);
 /// Between two tries of what was not answered with success.
 const AGAIN: Duration = Duration::from_millis(300);
 
@@ -257,7 +260,7 @@ async fn answers(target: Target, ana: Person, number: u32) -> Result<()> {
             }
         }
         n += 1;
-        tokio::time::sleep(RHYTHM).await;
+        tokio::time::sleep(ANSWERS).await;
     }
     Ok(())
 }
