@@ -63,12 +63,13 @@ impl Patience {
         if let Ok(done) = tokio::time::timeout(SLOW, &mut work).await {
             return done;
         }
-        let _slow = Slow::new(self);
+        // Dropped before the work is, whose connection goes back to the pool then.
+        let slow = Slow::new(self);
         if let Ok(done) = tokio::time::timeout(ANSWER.saturating_sub(SLOW), &mut work).await {
+            slow.end();
             return done;
         }
-        // Before the work is dropped, since its connection goes back to the pool then.
-        self.doubt();
+        drop(slow);
         Err(E::from(StoreError::Unavailable(format!("the database did not answer within {ANSWER:?}"))))
     }
 
@@ -148,19 +149,29 @@ async fn is_fit(connection: &mut PgConnection) -> bool {
     asked.await.unwrap_or(false)
 }
 
-/// Work that takes long.
-struct Slow<'a>(&'a Patience);
+/// Work that takes long. Whoever gives it up, here or by dropping it, leaves a doubt.
+struct Slow<'a> {
+    patience: &'a Patience,
+    done: bool,
+}
 
 impl<'a> Slow<'a> {
     fn new(patience: &'a Patience) -> Self {
         patience.doubts().slow += 1;
-        Self(patience)
+        Self { patience, done: false }
+    }
+
+    fn end(mut self) {
+        self.done = true;
     }
 }
 
 impl Drop for Slow<'_> {
     fn drop(&mut self) {
-        self.0.doubts().slow -= 1;
+        self.patience.doubts().slow -= 1;
+        if !self.done {
+            self.patience.doubt();
+        }
     }
 }
 
