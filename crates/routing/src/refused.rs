@@ -15,8 +15,14 @@ pub(crate) fn decide(state: &State, refusal: &GateRefusal, now: Timestamp) -> De
         // It was let pass before, and the request was decided again: nothing is left to refuse.
         return Decision::unchanged("stale");
     }
-    let failure = Some(refusal.failure.clone());
-    if !delivery.note(part, delivery.planned, DeliveryState::Failed, &[], failure, now) {
+    // Each of them, not the first alone: an earlier attempt may yet turn out to have sent that one, and those after it
+    // would be waited for without end.
+    let mut changed = false;
+    for part in part..delivery.planned.max(1) {
+        let failure = Some(refusal.failure.clone());
+        changed |= delivery.note(part, delivery.planned, DeliveryState::Failed, &[], failure, now);
+    }
+    if !changed {
         return Decision::unchanged("stale");
     }
     let mut decision = Decision::unchanged("refused_by_gate");
@@ -28,7 +34,7 @@ pub(crate) fn decide(state: &State, refusal: &GateRefusal, now: Timestamp) -> De
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use domain::{Failure, InboundBody, error::codes};
+    use domain::{Command, Failure, InboundBody, Outcome, error::codes};
 
     use super::*;
     use crate::sample::World;
@@ -43,6 +49,25 @@ mod tests {
         let delivery = world.delivery(message);
         assert_eq!(delivery.state, DeliveryState::Failed);
         assert_eq!(delivery.failure.map(|failure| failure.code), Some(codes::WINDOW_CLOSED));
+    }
+
+    #[test]
+    fn what_an_earlier_attempt_sent_of_a_refused_message_leaves_nothing_waiting() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        let doubt = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };
+        world.attempted("ana", message, 0, 2, doubt);
+        let conversation = world.open("ana").id;
+        world.order(0, Command::Retry { conversation, message });
+        let refusal = GateRefusal { message, failure: Failure::of(codes::OPTED_OUT) };
+        let inbound = world.event("ana", InboundBody::Refused(refusal));
+        assert_eq!(world.inbound(inbound).why, "refused_by_gate");
+        // The replica that nobody knew of tells its part, as soon as it reaches the broker.
+        world.accepted("ana", message, 0, 2, &["gs-1"]);
+        let delivery = world.delivery(message);
+        assert_eq!(delivery.parts[0].state, DeliveryState::Accepted);
+        assert_eq!(delivery.state, DeliveryState::Failed, "nobody sends the second part");
+        assert_eq!(delivery.failure.map(|failure| failure.code), Some(codes::OPTED_OUT));
     }
 
     #[test]
