@@ -102,7 +102,30 @@ pub struct Conversation {
     pub version: u64,
 }
 
+/// What distribution needs of a conversation that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// Which.
+    pub conversation: ConversationId,
+    /// Where.
+    pub queue: QueueId,
+    /// Since when: the oldest goes first.
+    pub since: Timestamp,
+}
+
 impl Conversation {
+    /// Its place in its queue, while it waits.
+    pub fn waits(&self) -> Option<Waiting> {
+        (self.stage == Stage::Waiting).then(|| Waiting {
+            organization: self.organization(),
+            conversation: self.id,
+            queue: self.queue,
+            since: self.waiting_since,
+        })
+    }
+
     /// The tenant.
     pub fn organization(&self) -> OrganizationId {
         self.thread.organization

@@ -32,7 +32,7 @@ pub use command::{Command, Commanded, Done, Target};
 pub use consent::ConsentEntry;
 pub use content::{ChoiceOption, ContactCard, Content, Location, Media, MediaKind, MediaSource, TemplateCall};
 pub use conversation::{
-    Assignment, Author, CloseReason, Considered, Contact, Conversation, HeldReceipt, Message, Stage,
+    Assignment, Author, CloseReason, Considered, Contact, Conversation, HeldReceipt, Message, Stage, Waiting,
 };
 pub use delivery::{Delivery, DeliveryState, Failure, Outcome, PartDelivery, Receipt};
 pub use error::{Class, Code, Refusal};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use domain::{
     AccountId, Contact, ContactId, Content, Conversation, ConversationId, DeskEvent, EventId, HeldReceipt, Message,
-    MessageId, OrganizationId, Parked, ParkedDecision, ParkedEntry, ParkedId, Partition, Seat, Thread, Timestamp,
-    UserId,
+    MessageId, OrganizationId, Parked, ParkedDecision, ParkedEntry, ParkedId, Partition, QueueId, Seat, Thread,
+    Timestamp, UserId, Waiting,
 };
 
 use crate::{
@@ -277,17 +277,30 @@ pub trait Journal: Send + Sync + 'static {
         ttl_millis: u32,
     ) -> Result<Vec<Partition>, StoreError>;
 
-    /// What distribution needs of one organization: conversations that wait in these queues, oldest first, and all
-    /// seats.
+    /// The conversations that wait in these queues, oldest first: of each queue at most the `each` oldest. What it costs
+    /// goes by what is asked for, not by what waits.
     ///
     /// # Errors
     /// [`StoreError`] when the store is away.
     async fn waiting(
         &self,
         organization: OrganizationId,
-        queues: &[domain::QueueId],
+        queues: &[QueueId],
+        each: u32,
+    ) -> Result<Vec<Waiting>, StoreError>;
+
+    /// Seats that may be given one more ([`Seat::is_free`]), who was least recently given anything first, at most
+    /// `limit`; of these agents alone when `among` names them. Without names the cost goes by `limit`, not by how many
+    /// agents there are.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn free(
+        &self,
+        organization: OrganizationId,
+        among: Option<&[UserId]>,
         limit: u32,
-    ) -> Result<(Vec<Conversation>, Vec<Seat>), StoreError>;
+    ) -> Result<Vec<Seat>, StoreError>;
 
     /// Contacts by id, for screens that have only the id.
     ///

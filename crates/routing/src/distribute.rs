@@ -2,12 +2,16 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    collections::{BinaryHeap, HashMap},
 };
 
-use domain::{Code, Considered, Conversation, Presence, Queue, QueueId, Seat, Stage, Timestamp, UserId};
+use domain::{Code, Considered, Presence, QueueId, Seat, Timestamp, UserId, Waiting};
 
-use crate::{Proposal, Rules};
+use crate::{Proposal, Roster};
+
+/// The most proposals at once. To propose so many, distribution must know so many of each queue: the conversations that
+/// have waited longest, and the free agents who were least recently given anything. What is beyond changes nothing.
+pub const PROPOSED_AT_MOST: usize = 64;
 
 /// The most agents that one proposal explains. A queue of 10,000 agents must not write 10,000 reasons with each
 /// conversation: the chosen one and the first of the others by name of their id tell the story.
@@ -18,22 +22,23 @@ pub const CONSIDERED_AT_MOST: usize = 64;
 type Circle = BinaryHeap<Reverse<(Timestamp, UserId)>>;
 
 /// Proposes an agent for each conversation of `waiting` that can have one: the oldest first, and of the free members
-/// of its queue the one who was least recently given anything. Only active circular queues hand out.
+/// of its queue the one who was least recently given anything. At most [`PROPOSED_AT_MOST`] are proposed.
 ///
-/// All conversations and seats are of one organization. With W conversations and M memberships the cost is
-/// O((W + M) log M), reasons aside.
-pub fn distribute(rules: &Rules, waiting: &[Conversation], seats: &[Seat], now: Timestamp) -> Vec<Proposal> {
-    let mut seats: BTreeMap<UserId, Seat> = seats.iter().map(|seat| (seat.user, seat.clone())).collect();
-    let mut oldest: Vec<&Conversation> =
-        waiting.iter().filter(|one| one.stage == Stage::Waiting && rules.distributes(one.queue)).collect();
-    oldest.sort_by_key(|one| (one.waiting_since, one.id));
-    let mut circles: BTreeMap<QueueId, Circle> = BTreeMap::new();
+/// All conversations and seats are of one organization. With W conversations and S seats the cost is
+/// O((W + S) log (W + S)), reasons aside, however many agents a queue has.
+pub fn distribute(roster: &Roster, waiting: &[Waiting], seats: &[Seat], now: Timestamp) -> Vec<Proposal> {
+    let mut circles = circles(roster, seats);
+    let mut seats: HashMap<UserId, Seat> = seats.iter().map(|seat| (seat.user, seat.clone())).collect();
+    let mut oldest = waiting.to_vec();
+    oldest.sort_by_key(|one| (one.since, one.conversation));
     let mut proposals = Vec::new();
-    for conversation in oldest {
-        let Some(queue) = rules.queues.get(&conversation.queue) else { continue };
-        let circle = circles.entry(queue.id).or_insert_with(|| free_members(queue, &seats));
+    for Waiting { organization, conversation, queue, .. } in oldest {
+        if proposals.len() == PROPOSED_AT_MOST {
+            break;
+        }
+        let Some(circle) = circles.get_mut(&queue) else { continue };
         let Some(user) = next(circle, &seats) else { continue };
-        let considered = explain(queue, user, &seats);
+        let considered = explain(roster.members(queue), user, &seats);
         if let Some(seat) = seats.get_mut(&user) {
             seat.load = seat.load.saturating_add(1);
             seat.last_assigned_at = now;
@@ -41,20 +46,29 @@ pub fn distribute(rules: &Rules, waiting: &[Conversation], seats: &[Seat], now: 
                 circle.push(Reverse((now, user)));
             }
         }
-        let organization = conversation.organization();
-        proposals.push(Proposal { organization, conversation: conversation.id, user, considered });
+        proposals.push(Proposal { organization, conversation, user, considered });
     }
     proposals
 }
 
-fn free_members(queue: &Queue, seats: &BTreeMap<UserId, Seat>) -> Circle {
-    let members: BTreeSet<UserId> = queue.members.iter().copied().collect();
-    let free = members.iter().filter_map(|user| seats.get(user)).filter(|seat| seat.is_free());
-    free.map(|seat| Reverse((seat.last_assigned_at, seat.user))).collect()
+/// The agents whose reasons a proposal for `queue` gives, whoever is chosen.
+pub fn considered(roster: &Roster, queue: QueueId) -> &[UserId] {
+    let members = roster.members(queue);
+    &members[..members.len().min(CONSIDERED_AT_MOST)]
+}
+
+fn circles(roster: &Roster, seats: &[Seat]) -> HashMap<QueueId, Circle> {
+    let mut circles: HashMap<QueueId, Circle> = HashMap::new();
+    for seat in seats.iter().filter(|seat| seat.is_free()) {
+        for queue in roster.served_by(seat.user) {
+            circles.entry(*queue).or_default().push(Reverse((seat.last_assigned_at, seat.user)));
+        }
+    }
+    circles
 }
 
 /// Takes the next free agent from the circle.
-fn next(circle: &mut Circle, seats: &BTreeMap<UserId, Seat>) -> Option<UserId> {
+fn next(circle: &mut Circle, seats: &HashMap<UserId, Seat>) -> Option<UserId> {
     while let Some(Reverse((since, user))) = circle.pop() {
         let Some(seat) = seats.get(&user).filter(|seat| seat.is_free()) else { continue };
         if seat.last_assigned_at == since {
@@ -66,9 +80,9 @@ fn next(circle: &mut Circle, seats: &BTreeMap<UserId, Seat>) -> Option<UserId> {
     None
 }
 
-fn explain(queue: &Queue, chosen: UserId, seats: &BTreeMap<UserId, Seat>) -> Vec<Considered> {
+fn explain(members: &[UserId], chosen: UserId, seats: &HashMap<UserId, Seat>) -> Vec<Considered> {
     let mut considered = vec![Considered { user: chosen, verdict: Code::new("chosen") }];
-    let others = queue.members.iter().filter(|user| **user != chosen).take(CONSIDERED_AT_MOST - 1);
+    let others = members.iter().filter(|user| **user != chosen).take(CONSIDERED_AT_MOST - 1);
     considered.extend(others.map(|user| Considered { user: *user, verdict: Code::new(verdict(seats.get(user))) }));
     considered
 }
@@ -88,6 +102,10 @@ fn verdict(seat: Option<&Seat>) -> &'static str {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use domain::{ConversationId, OrganizationId};
+
     use super::*;
     use crate::sample::{World, at};
 
@@ -184,27 +202,56 @@ mod tests {
         assert!(world.distribute().is_empty());
     }
 
-    #[test]
-    fn ten_thousand_agents_explain_themselves_briefly() {
+    /// Agents of one circular queue, all free, who were given something one after the other.
+    fn crowd(count: usize) -> (Roster, Vec<Seat>, QueueId) {
         let mut world = World::circular();
         let queue = world.queue();
-        world.rules.queues.get_mut(&queue).unwrap().members =
-            (0..10_000).map(|n| UserId::derive(&["many", &n.to_string()])).collect();
-        world.says("ana", "oi");
-        let mut seats = Vec::new();
-        for user in &world.rules.queues[&queue].members {
-            seats.push(Seat {
-                organization: world.organization(),
-                user: *user,
-                presence: Presence::Online,
-                load: 0,
-                capacity: 1,
-                last_assigned_at: at(0),
-                version: 1,
-            });
-        }
-        let proposals = distribute(&world.rules, &[world.open("ana")], &seats, at(9));
+        let user = |n: usize| UserId::derive(&["many", &n.to_string()]);
+        world.rules.queues.get_mut(&queue).unwrap().members = (0..count).map(user).collect();
+        let organization = world.organization();
+        let seat = |n: usize| Seat {
+            organization,
+            user: user(n),
+            presence: Presence::Online,
+            load: 0,
+            capacity: 2,
+            last_assigned_at: at(i64::try_from(n).unwrap()),
+            version: 1,
+        };
+        (Roster::new(&world.rules), (0..count).map(seat).collect(), queue)
+    }
+
+    fn line(queue: QueueId, count: i64) -> Vec<Waiting> {
+        let organization = OrganizationId::derive(&["acme"]);
+        let one = |n: i64| Waiting {
+            organization,
+            conversation: ConversationId::derive(&["waits", &n.to_string()]),
+            queue,
+            since: at(n),
+        };
+        (0..count).map(one).collect()
+    }
+
+    #[test]
+    fn ten_thousand_agents_explain_themselves_briefly() {
+        let (roster, seats, queue) = crowd(10_000);
+        let proposals = distribute(&roster, &line(queue, 1), &seats, at(20_000));
         assert_eq!(proposals.len(), 1);
         assert_eq!(proposals[0].considered.len(), CONSIDERED_AT_MOST);
+        let told: BTreeSet<_> = proposals[0].considered.iter().map(|one| one.user).collect();
+        let asked: BTreeSet<_> = considered(&roster, queue).iter().copied().collect();
+        assert!(told.is_subset(&asked.into_iter().chain([proposals[0].user]).collect()));
+    }
+
+    #[test]
+    fn knowing_the_first_of_each_is_as_good_as_knowing_all() {
+        let (roster, seats, queue) = crowd(500);
+        let waiting = line(queue, 1_000);
+        let all = distribute(&roster, &waiting, &seats, at(20_000));
+        assert_eq!(all.len(), PROPOSED_AT_MOST);
+        let (some, few) = (&waiting[..PROPOSED_AT_MOST], &seats[..PROPOSED_AT_MOST]);
+        let chosen =
+            |proposals: &[Proposal]| proposals.iter().map(|one| (one.conversation, one.user)).collect::<Vec<_>>();
+        assert_eq!(chosen(&distribute(&roster, some, few, at(20_000))), chosen(&all));
     }
 }

@@ -24,6 +24,7 @@ mod presence;
 mod receipt;
 mod refused;
 mod retry;
+mod roster;
 mod rules;
 #[cfg(test)]
 mod sample;
@@ -35,9 +36,10 @@ mod timers;
 mod transfer;
 
 pub use decision::{Change, Decision, Effect};
-pub use distribute::{CONSIDERED_AT_MOST, distribute};
+pub use distribute::{CONSIDERED_AT_MOST, PROPOSED_AT_MOST, considered, distribute};
 pub use event::{Decide, Due, Event, Proposal, Stamped, Timer};
 pub use order::message_of;
+pub use roster::Roster;
 pub use rules::{DEFAULT_ABANDON_AFTER, DEFAULT_INACTIVE_AFTER, Rules};
 pub use save_contact::saved_thread;
 pub use state::State;

@@ -9,7 +9,7 @@ use domain::{
     Queue, QueueId, Receipt, Role, Thread, Timestamp, UserId,
 };
 
-use crate::{Decision, Due, Event, Proposal, Rules, Stamped, State, Timer, decide, distribute};
+use crate::{Decision, Due, Event, Proposal, Roster, Rules, Stamped, State, Timer, decide, distribute};
 
 pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_secs(seconds)
@@ -201,9 +201,9 @@ impl World {
     }
 
     pub(crate) fn distribute(&self) -> Vec<Proposal> {
-        let waiting: Vec<_> = self.state.conversations.values().cloned().collect();
+        let waiting: Vec<_> = self.state.conversations.values().filter_map(Conversation::waits).collect();
         let seats: Vec<_> = self.state.seats.values().cloned().collect();
-        distribute(&self.rules, &waiting, &seats, self.now)
+        distribute(&Roster::new(&self.rules), &waiting, &seats, self.now)
     }
 
     pub(crate) fn due(&mut self, name: &str, timer: Timer) -> Decision {

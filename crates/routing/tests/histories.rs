@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use afluente_routing::{Due, Event, Rules, Stamped, State, Timer, decide, distribute};
+use afluente_routing::{Due, Event, Roster, Rules, Stamped, State, Timer, decide, distribute};
 use domain::{
     AccountId, Address, Attempted, Command, Commanded, Content, Conversation, DeliveryState, Distribution, EventId,
     Failure, Inbound, InboundBody, InboundMessage, MessageId, OrganizationId, Outcome, Presence, Profile, Queue,
@@ -187,9 +187,10 @@ impl History {
                 Event::Due(Due { organization: organization(), conversation: *conversation, timer })
             }),
             Step::Distribute => {
-                let waiting: Vec<Conversation> = self.state.conversations.values().cloned().collect();
+                let waiting: Vec<_> = self.state.conversations.values().filter_map(Conversation::waits).collect();
                 let seats: Vec<_> = self.state.seats.values().cloned().collect();
-                return distribute(&self.rules, &waiting, &seats, self.now).into_iter().map(Event::Assign).collect();
+                let roster = Roster::new(&self.rules);
+                return distribute(&roster, &waiting, &seats, self.now).into_iter().map(Event::Assign).collect();
             }
             Step::Again(n) => (!self.past.is_empty()).then(|| self.past[n % self.past.len()].clone()),
             Step::Pass(_) => None,

@@ -2,30 +2,40 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use domain::{Conversation, OrganizationId, Partition, QueueId, Seat};
+use domain::{OrganizationId, Partition};
 use ports::{
     bus::{Delivery, headers},
     topology::{Queue, distribution_partition},
 };
-use routing::{Event, Proposal, Rules, distribute};
+use routing::Event;
 use runtime::Drain;
 use tracing::Instrument as _;
 
 use crate::{
     census::Census,
     inbound::{own_span, subscribe},
+    proposals::{Rosters, propose},
     shell::{Item, Nudged, Shell, Stop, pause},
 };
 
-/// The most waiting conversations that one look takes.
-const LOOK: u32 = 512;
-/// The most assignments in one commit.
-const BATCH: usize = 64;
+/// The most commits for one organization before the others have their turn.
+const ROUNDS: u32 = 8;
+/// How often in a row all proposals may come too late.
+const OVERTAKEN_AT_MOST: u32 = 3;
+
+/// What a look leaves.
+enum Looked {
+    /// Nothing that could be given now.
+    Done,
+    /// Perhaps more.
+    MoreToGive,
+}
 
 /// Looks at the organizations that are nudged, until the drain begins.
 pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
     let queues = (0..shell.env.partitions).map(|p| Queue::RouterDistribution(Partition(p))).collect();
     let mut subscription = subscribe(&shell, queues, 64).await?;
+    let mut rosters = Rosters::default();
     loop {
         let batch = tokio::select! {
             batch = subscription.next_batch(256) => batch,
@@ -40,12 +50,19 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
             // where not, the relay's rest is short.
             shell.outbox.notify_one();
         }
+        let mut again = BTreeSet::new();
         for organization in organizations {
             let span = own_span("distribute");
-            if let Err(stop) = look(&shell, organization, &drain).instrument(span).await {
-                tracing::warn!(?stop, %organization, "distribution waits; the sweep comes back to it");
+            match look(&shell, &mut rosters, organization, &drain).instrument(span).await {
+                Ok(Looked::Done) => {}
+                Ok(Looked::MoreToGive) => {
+                    again.insert(organization);
+                }
+                Err(stop) => tracing::warn!(?stop, %organization, "distribution waits; the sweep comes back to it"),
             }
         }
+        // Behind the others.
+        shell.nudge(Nudged { organizations: again, ..Nudged::default() });
         // A nudge is only a reason to look. What it leaves undone, the sweep finds.
         batch.into_iter().for_each(Delivery::ack);
     }
@@ -87,70 +104,37 @@ pub(crate) async fn sweep(shell: Arc<Shell>, drain: Drain) -> Result<(), String>
     }
 }
 
-/// Distributes until nothing more can be given.
-async fn look(shell: &Shell, organization: OrganizationId, drain: &Drain) -> Result<(), Stop> {
-    let mut conflicts = 0;
-    while !drain.has_begun() {
-        let rules = shell.rules.of(organization).await?;
-        let proposals = proposals(shell, organization, &rules).await?;
-        if proposals.is_empty() {
-            return Ok(());
-        }
-        let items = |batch: &[Proposal]| -> Vec<Item> {
-            let span = tracing::Span::current();
-            batch.iter().map(|one| Item::new(Event::Assign(one.clone()), span.clone())).collect()
-        };
-        let mut given = 0;
-        for batch in proposals.chunks(BATCH) {
-            match shell.attempt(&items(batch)).await {
-                Ok(carried) => given += carried.iter().filter(|one| one.why == "assigned").count(),
-                Err(Stop::Conflict(_)) => {
-                    conflicts += 1;
-                    tokio::time::sleep(pause(conflicts, Duration::from_millis(2), Duration::from_millis(200))).await;
-                    break;
-                }
-                Err(stop) => return Err(stop),
-            }
-        }
-        if given == 0 && conflicts == 0 {
-            // All were overtaken: by rules that are older here than in the store. The sweep comes back.
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-async fn proposals(shell: &Shell, organization: OrganizationId, rules: &Rules) -> Result<Vec<Proposal>, Stop> {
-    let circular: Vec<QueueId> = rules.queues.keys().copied().filter(|queue| rules.distributes(*queue)).collect();
-    if circular.is_empty() {
-        return Ok(Vec::new());
-    }
-    let now = shell.env.clock.now();
-    let (waiting, seats) = shell.env.journal.waiting(organization, &circular, LOOK).await?;
-    let found = distribute(rules, &waiting, &seats, now);
-    if !found.is_empty() || waiting.len() < usize::try_from(LOOK).unwrap_or(usize::MAX) {
-        return Ok(found);
-    }
-    // The oldest of all wait in queues without a free agent. Others, behind them, may not have to.
-    let waiting = each_queue(shell, organization, rules, &circular, &seats).await?;
-    Ok(distribute(rules, &waiting, &seats, now))
-}
-
-async fn each_queue(
+/// Distributes until nothing more can be given, or for so long that others would wait.
+async fn look(
     shell: &Shell,
+    rosters: &mut Rosters,
     organization: OrganizationId,
-    rules: &Rules,
-    circular: &[QueueId],
-    seats: &[Seat],
-) -> Result<Vec<Conversation>, Stop> {
-    let free: BTreeSet<_> = seats.iter().filter(|seat| seat.is_free()).map(|seat| seat.user).collect();
-    let mut all = Vec::new();
-    for queue in circular {
-        let members = rules.queues.get(queue).map(|queue| queue.members.as_slice()).unwrap_or_default();
-        if members.iter().any(|user| free.contains(user)) {
-            let (waiting, _) = shell.env.journal.waiting(organization, &[*queue], LOOK).await?;
-            all.extend(waiting);
+    drain: &Drain,
+) -> Result<Looked, Stop> {
+    let (mut conflicts, mut overtaken) = (0, 0);
+    for _ in 0..ROUNDS {
+        let roster = rosters.of(organization, shell.rules.of(organization).await?);
+        let proposals = propose(&*shell.env.journal, organization, &roster, shell.env.clock.now()).await?;
+        if proposals.is_empty() || drain.has_begun() {
+            return Ok(Looked::Done);
+        }
+        let span = tracing::Span::current();
+        let items: Vec<Item> = proposals.into_iter().map(|one| Item::new(Event::Assign(one), span.clone())).collect();
+        match shell.attempt(&items).await {
+            Ok(carried) if carried.iter().any(|one| one.why == "assigned") => overtaken = 0,
+            Ok(_) => {
+                overtaken += 1;
+                if overtaken == OVERTAKEN_AT_MOST {
+                    // By rules that are older here than in the store, as it seems. The sweep comes back.
+                    return Ok(Looked::Done);
+                }
+            }
+            Err(Stop::Conflict(_)) => {
+                conflicts += 1;
+                tokio::time::sleep(pause(conflicts, Duration::from_millis(2), Duration::from_millis(200))).await;
+            }
+            Err(stop) => return Err(stop),
         }
     }
-    Ok(all)
+    Ok(Looked::MoreToGive)
 }

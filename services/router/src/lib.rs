@@ -5,8 +5,8 @@
 //! are let out: that is the session service's gate.
 //!
 //! Read `shell.rs` first, then `inbound.rs` (events from providers) and `commands.rs` (people's orders). `relay.rs`
-//! publishes the outbox, `distribution.rs` hands out what waits, `timers.rs` fires what is due, `parked.rs` and
-//! `redrive.rs` keep and send again what could not go on.
+//! publishes the outbox, `distribution.rs` hands out what waits and `proposals.rs` reads what that needs, `timers.rs`
+//! fires what is due, `parked.rs` and `redrive.rs` keep and send again what could not go on.
 
 mod audit;
 mod census;
@@ -18,6 +18,7 @@ mod heralds;
 mod inbound;
 mod lookup;
 mod parked;
+mod proposals;
 mod redrive;
 mod relay;
 mod retention;

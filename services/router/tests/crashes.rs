@@ -10,8 +10,8 @@ use std::sync::{
 
 use async_trait::async_trait;
 use domain::{
-    Command, Contact, ContactId, Content, Conversation, ConversationId, DeskEvent, Distribution, OrganizationId,
-    Partition, QueueId, Seat, Stage, Timestamp,
+    Command, Contact, ContactId, Content, ConversationId, DeskEvent, Distribution, OrganizationId, Partition, QueueId,
+    Seat, Stage, Timestamp, UserId, Waiting,
 };
 use ports::{
     Journal, StoreError,
@@ -73,9 +73,18 @@ impl Journal for Scripted {
         &self,
         organization: OrganizationId,
         queues: &[QueueId],
+        each: u32,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        self.inner.waiting(organization, queues, each).await
+    }
+
+    async fn free(
+        &self,
+        organization: OrganizationId,
+        among: Option<&[UserId]>,
         limit: u32,
-    ) -> Result<(Vec<Conversation>, Vec<Seat>), StoreError> {
-        self.inner.waiting(organization, queues, limit).await
+    ) -> Result<Vec<Seat>, StoreError> {
+        self.inner.free(organization, among, limit).await
     }
 
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError> {

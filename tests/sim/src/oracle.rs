@@ -4,8 +4,8 @@
 mod incoming;
 mod outgoing;
 
-use domain::OrganizationId;
-use routing::{Rules, distribute};
+use domain::{Conversation, OrganizationId};
+use routing::{Roster, Rules, distribute};
 
 use crate::{
     plan::HOUSES,
@@ -58,14 +58,9 @@ pub(crate) fn nobody_idles(world: &World, house: usize) -> Vec<String> {
         accounts: [(account(house), queue(house))].into(),
         queues: queues.into_iter().map(|queue| (queue.id, queue)).collect(),
     };
-    let mut waiting: Vec<_> = tables
-        .conversations
-        .values()
-        .filter(|one| one.organization() == organization && one.stage == domain::Stage::Waiting)
-        .cloned()
-        .collect();
-    waiting.sort_by_key(|one| (one.waiting_since, one.id));
+    let ours = tables.conversations.values().filter(|one| one.organization() == organization);
+    let waiting: Vec<_> = ours.filter_map(Conversation::waits).collect();
     let seats: Vec<_> = tables.seats.values().filter(|seat| seat.organization == organization).cloned().collect();
-    let owed = distribute(&rules, &waiting, &seats, world.now());
+    let owed = distribute(&Roster::new(&rules), &waiting, &seats, world.now());
     owed.iter().map(|one| format!("owned once: {} waits for {}, who is free", one.conversation, one.user)).collect()
 }

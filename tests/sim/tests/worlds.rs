@@ -35,8 +35,12 @@ fn say(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-/// The first of `seeds` that breaks an invariant, with what it breaks, and how many were run.
-fn first_broken(seeds: &[u64], mutation: Option<Mutation>) -> (Option<(u64, Vec<String>)>, u64) {
+/// The first of `seeds` whose findings are what is looked for, with these findings, and how many were run.
+fn first_broken(
+    seeds: &[u64],
+    mutation: Option<Mutation>,
+    wanted: impl Fn(&[String]) -> bool + Sync,
+) -> (Option<(u64, Vec<String>)>, u64) {
     let (next, ran) = (AtomicU64::new(0), AtomicU64::new(0));
     let broken = std::sync::Mutex::new(None);
     thread::scope(|scope| {
@@ -47,7 +51,7 @@ fn first_broken(seeds: &[u64], mutation: Option<Mutation>) -> (Option<(u64, Vec<
                 {
                     let outcome = run(&Plan::of(*seed), mutation, false);
                     ran.fetch_add(1, Ordering::SeqCst);
-                    if !outcome.findings.is_empty() {
+                    if wanted(&outcome.findings) {
                         broken.lock().unwrap().get_or_insert((*seed, outcome.findings));
                     }
                 }
@@ -57,11 +61,15 @@ fn first_broken(seeds: &[u64], mutation: Option<Mutation>) -> (Option<(u64, Vec<
     (broken.into_inner().unwrap(), ran.into_inner())
 }
 
+fn any(findings: &[String]) -> bool {
+    !findings.is_empty()
+}
+
 #[test]
 fn no_seed_breaks_an_invariant() {
     let mut seeds = kept();
     seeds.extend(0..SEEDS);
-    let (broken, ran) = first_broken(&seeds, None);
+    let (broken, ran) = first_broken(&seeds, None, any);
     say(&format!("simulation: {ran} seeds"));
     let Some((seed, findings)) = broken else { return };
     let least = shrink(&Plan::of(seed), None, invariant(&findings[0]));
@@ -81,13 +89,25 @@ const fn breaks(mutation: Mutation) -> &'static [&'static str] {
     }
 }
 
+/// What else comes of a bug: a world that breaks nothing but this is passed over, and does not count as having found it.
+const fn follows(mutation: Mutation) -> &'static [&'static str] {
+    match mutation {
+        // An agent tries a message again for its second part. The first, which had arrived and was read, goes again; the
+        // provider refuses it, so the channel stops there. What was read stays read, and the second part waits for ever.
+        Mutation::LedgerForgets => &["conserved"],
+        _ => &[],
+    }
+}
+
 #[test]
 fn each_bug_that_is_put_in_is_found() {
     let seeds: Vec<u64> = (0..ENOUGH).collect();
     for mutation in Mutation::ALL {
-        let (broken, ran) = first_broken(&seeds, Some(mutation));
-        let Some((seed, findings)) = broken else { panic!("{mutation} was not found in {ran} seeds") };
         let named = |finding: &String| breaks(mutation).contains(&invariant(finding));
+        let other = |finding: &String| !follows(mutation).contains(&invariant(finding));
+        // Any reason but those that follow from it ends the search; it must be the right one.
+        let (broken, ran) = first_broken(&seeds, Some(mutation), |findings| findings.iter().any(other));
+        let Some((seed, findings)) = broken else { panic!("{mutation} was not found in {ran} seeds") };
         assert!(findings.iter().any(named), "{mutation} was found for another reason: {findings:#?}");
         say(&format!("simulation: {mutation} was found by seed {seed}, after {ran}"));
     }
@@ -108,7 +128,7 @@ fn a_seed_is_the_same_world_each_time() {
 fn the_shortest_trace_still_shows_the_bug() {
     let mutation = Some(Mutation::PermitUnchecked);
     let seeds: Vec<u64> = (0..ENOUGH).collect();
-    let (broken, _) = first_broken(&seeds, mutation);
+    let (broken, _) = first_broken(&seeds, mutation, any);
     let (seed, findings) = broken.unwrap();
     let whole = Plan::of(seed);
     let least = shrink(&whole, mutation, invariant(&findings[0]));

@@ -8,7 +8,7 @@
 
 /// The statements of each version, oldest first. A released version never changes: mend it with the next one.
 pub(crate) const VERSIONS: &[&[&str]] =
-    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9];
+    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9, VERSION_10];
 
 const VERSION_1: &[&str] = &[
     // ---- the journal
@@ -165,4 +165,18 @@ const VERSION_9: &[&str] = &[
         headers TEXT NOT NULL, body {bytes} NOT NULL)",
     "CREATE UNIQUE INDEX shelved_id ON shelved (channel, lane, account, organization, id)",
     "CREATE INDEX shelved_place ON shelved (channel, lane, account, organization, sequence)",
+];
+
+// Distribution reads the heads of queues and the free seats, each in the order in which they come. The desk lists a stage in
+// the order of its waiting without reading the others, and counts without reading any.
+const VERSION_10: &[&str] = &[
+    "CREATE INDEX conversations_heads ON conversations (organization, queue, waiting_since, id) WHERE stage = 'waiting'",
+    "DROP INDEX conversations_waiting",
+    "CREATE INDEX seats_free ON seats (organization, last_assigned_at, user_id)
+        WHERE presence = 'online' AND load < capacity",
+    "CREATE INDEX conversations_stage ON conversations (organization, stage, waiting_since, id) WHERE stage <> 'closed'",
+    "DROP INDEX conversations_board",
+    "CREATE INDEX conversations_mine ON conversations (agent, organization, stage) WHERE agent IS NOT NULL",
+    "DROP INDEX conversations_agent",
+    "CREATE INDEX conversations_counts ON conversations (organization, channel, stage, queue) WHERE stage <> 'closed'",
 ];

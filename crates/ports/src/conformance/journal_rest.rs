@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use domain::{Conversation, DeliveryState, DeskEvent, HeldReceipt, Partition, Receipt, Seat, Stage};
+use domain::{Conversation, DeliveryState, DeskEvent, HeldReceipt, Partition, Presence, Receipt, Seat, Stage};
 
 use super::{
     journal::must_commit,
@@ -206,28 +206,76 @@ pub async fn a_sweep_forgets_what_is_old(journal: Arc<dyn Journal>) {
     assert_eq!(journal.sweep(at(99), at(0)).await.unwrap(), 5, "three events and one receipt under two ids");
 }
 
-/// What distribution looks at.
-pub async fn waiting_is_oldest_first_with_all_seats(journal: Arc<dyn Journal>) {
+/// Of each queue the oldest, as many as were asked for; of one organization, and only what waits.
+pub async fn waiting_is_oldest_first_and_some_of_each_queue(journal: Arc<dyn Journal>) {
     let (world, other) = (World::new(), World::new());
-    let mut commit = Commit { seats: vec![world.seat(1), world.seat(2)], ..Commit::default() };
-    commit.conversations = vec![
+    let elsewhere = |n| Conversation { queue: world.queue(7), ..world.conversation(n) };
+    let conversations = vec![
         world.conversation(3),
         world.conversation(1),
-        Conversation { queue: world.queue(7), ..world.conversation(2) },
+        elsewhere(2),
         Conversation { stage: Stage::Active, agent: Some(world.user(1)), ..world.conversation(4) },
         Conversation { stage: Stage::Closed, ..world.conversation(5) },
+        Conversation { waiting_since: at(3), ..elsewhere(6) },
+        elsewhere(8),
     ];
-    must_commit(&journal, commit).await;
-    must_commit(&journal, Commit { seats: vec![other.seat(1)], ..Commit::default() }).await;
-    let (waiting, seats) = journal.waiting(world.organization, &[world.queue, world.queue(7)], 10).await.unwrap();
-    let found: Vec<_> = waiting.iter().map(|conversation| conversation.id).collect();
-    assert_eq!(found, [1, 2, 3].map(|n| world.conversation(n).id));
-    let found: BTreeSet<_> = seats.iter().map(|seat: &Seat| seat.user).collect();
-    assert_eq!(found, BTreeSet::from([world.user(1), world.user(2)]));
-    let (waiting, seats) = journal.waiting(world.organization, &[world.queue], 1).await.unwrap();
-    assert_eq!((waiting[0].id, waiting.len(), seats.len()), (world.conversation(1).id, 1, 2));
-    let (waiting, _) = journal.waiting(world.organization, &[], 10).await.unwrap();
-    assert_eq!(waiting, []);
+    must_commit(&journal, Commit { conversations, ..Commit::default() }).await;
+    let conversations = vec![Conversation { queue: world.queue, ..other.conversation(1) }];
+    must_commit(&journal, Commit { conversations, ..Commit::default() }).await;
+    let both = [world.queue, world.queue(7)];
+    let found = journal.waiting(world.organization, &both, 10).await.unwrap();
+    assert_eq!(found[0], world.conversation(1).waits().unwrap());
+    assert_eq!(found[1], elsewhere(2).waits().unwrap());
+    let since: Vec<_> = found.iter().map(|one| one.since).collect();
+    assert_eq!(since, [1, 2, 3, 3, 8].map(at));
+    assert!(found[2].conversation < found[3].conversation, "by id when they came together");
+    let found = journal.waiting(world.organization, &both, 1).await.unwrap();
+    let found: Vec<_> = found.iter().map(|one| one.conversation).collect();
+    assert_eq!(found, [world.conversation(1).id, world.conversation(2).id]);
+    let found = journal.waiting(world.organization, &[world.queue(7)], 2).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.since).collect::<Vec<_>>(), [2, 3].map(at));
+    let many: Vec<_> = (10..90).map(|n| world.queue(n)).chain([world.queue]).collect();
+    assert_eq!(journal.waiting(world.organization, &many, 9).await.unwrap().len(), 2);
+    assert_eq!(journal.waiting(world.organization, &[], 10).await.unwrap(), []);
+}
+
+/// Who was least recently given anything first; nobody who is away, full, or of another organization.
+pub async fn free_seats_come_in_the_order_of_the_circle(journal: Arc<dyn Journal>) {
+    let (world, other) = (World::new(), World::new());
+    let seat = |n: u64, last: u64| Seat {
+        presence: Presence::Online,
+        load: 1,
+        capacity: 2,
+        last_assigned_at: at(last),
+        ..world.seat(n)
+    };
+    let seats = vec![
+        seat(1, 30),
+        seat(2, 10),
+        seat(3, 20),
+        seat(4, 20),
+        Seat { load: 2, ..seat(5, 1) },
+        Seat { presence: Presence::Paused, ..seat(6, 1) },
+        Seat { presence: Presence::Offline, ..seat(7, 1) },
+        Seat { capacity: 0, load: 0, ..seat(8, 1) },
+    ];
+    must_commit(&journal, Commit { seats, ..Commit::default() }).await;
+    let theirs = Seat { organization: other.organization, ..seat(2, 1) };
+    must_commit(&journal, Commit { seats: vec![theirs], ..Commit::default() }).await;
+    let users = |seats: &[Seat]| seats.iter().map(|seat| seat.user).collect::<Vec<_>>();
+    let found = journal.free(world.organization, None, 10).await.unwrap();
+    assert_eq!(found[0], Seat { version: 1, ..seat(2, 10) });
+    let [third, fourth] = [3, 4].map(|n| world.user(n));
+    let order = [world.user(2), third.min(fourth), third.max(fourth), world.user(1)];
+    assert_eq!(users(&found), order);
+    assert_eq!(users(&journal.free(world.organization, None, 2).await.unwrap()), order[..2]);
+    let among = [8, 7, 6, 5, 3, 1, 1, 99].map(|n| world.user(n));
+    assert_eq!(users(&journal.free(world.organization, Some(&among), 10).await.unwrap()), [third, world.user(1)]);
+    assert_eq!(users(&journal.free(world.organization, Some(&among), 1).await.unwrap()), [third]);
+    assert_eq!(journal.free(world.organization, Some(&[]), 10).await.unwrap(), []);
+    let full = Seat { load: 2, version: 1, ..seat(2, 40) };
+    must_commit(&journal, Commit { seats: vec![full], ..Commit::default() }).await;
+    assert_eq!(users(&journal.free(world.organization, None, 10).await.unwrap()), order[1..]);
 }
 
 /// By id, of one organization.

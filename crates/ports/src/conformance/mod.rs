@@ -115,7 +115,8 @@ macro_rules! conformance {
                 a_lease_is_exclusive_renewable_and_expires,
                 held_receipts_are_answered_until_released,
                 a_sweep_forgets_what_is_old,
-                waiting_is_oldest_first_with_all_seats,
+                waiting_is_oldest_first_and_some_of_each_queue,
+                free_seats_come_in_the_order_of_the_circle,
                 contacts_are_found_by_id_in_their_organization,
                 what_was_said_is_read_by_thread_from_a_time_on,
             ]

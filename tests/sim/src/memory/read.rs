@@ -1,11 +1,14 @@
 //! The journal: lookups, the outbox, timers, leases.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use domain::{
-    Contact, ContactId, Conversation, DeskEvent, Message, OrganizationId, Partition, QueueId, Seat, Stage, Thread,
-    Timestamp,
+    Contact, ContactId, Conversation, DeskEvent, Message, OrganizationId, Partition, QueueId, Seat, Thread, Timestamp,
+    UserId, Waiting,
 };
 use ports::{
     Journal, StoreError,
@@ -113,14 +116,25 @@ impl Tables {
         due
     }
 
-    fn waiting(&self, organization: OrganizationId, queues: &[QueueId], limit: u32) -> (Vec<Conversation>, Vec<Seat>) {
-        let waits = |one: &&Conversation| {
-            one.organization() == organization && one.stage == Stage::Waiting && queues.contains(&one.queue)
-        };
-        let mut waiting: Vec<_> = self.conversations.values().filter(waits).cloned().collect();
-        waiting.sort_by_key(|one| (one.waiting_since, one.id));
-        waiting.truncate(limit as usize);
-        (waiting, self.seats_of(organization))
+    fn waiting(&self, organization: OrganizationId, queues: &[QueueId], each: u32) -> Vec<Waiting> {
+        let ours = self.conversations.values().filter(|one| one.organization() == organization);
+        let mut waiting: Vec<_> = ours.filter_map(Conversation::waits).collect();
+        waiting.sort_by_key(|one| (one.since, one.conversation));
+        let mut left: BTreeMap<QueueId, u32> = queues.iter().map(|queue| (*queue, each)).collect();
+        waiting.retain(|one| {
+            let Some(left) = left.get_mut(&one.queue).filter(|left| **left > 0) else { return false };
+            *left -= 1;
+            true
+        });
+        waiting
+    }
+
+    fn free(&self, organization: OrganizationId, among: Option<&[UserId]>, limit: u32) -> Vec<Seat> {
+        let mut free = self.seats_of(organization);
+        free.retain(|seat| seat.is_free() && among.is_none_or(|among| among.contains(&seat.user)));
+        free.sort_by_key(|seat| (seat.last_assigned_at, seat.user));
+        free.truncate(limit as usize);
+        free
     }
 
     pub(super) fn seats_of(&self, organization: OrganizationId) -> Vec<Seat> {
@@ -193,9 +207,18 @@ impl Journal for Store {
         &self,
         organization: OrganizationId,
         queues: &[QueueId],
+        each: u32,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        self.ask(|tables| tables.waiting(organization, queues, each)).await
+    }
+
+    async fn free(
+        &self,
+        organization: OrganizationId,
+        among: Option<&[UserId]>,
         limit: u32,
-    ) -> Result<(Vec<Conversation>, Vec<Seat>), StoreError> {
-        self.ask(|tables| tables.waiting(organization, queues, limit)).await
+    ) -> Result<Vec<Seat>, StoreError> {
+        self.ask(|tables| tables.free(organization, among, limit)).await
     }
 
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    Channel, ConsentEntry, Contact, ContactId, Conversation, DeliveryState, DeskEvent, MessageId, OrganizationId,
-    Outcome, Partition, QueueId, Seat, Thread, Timestamp,
+    Channel, ConsentEntry, Contact, ContactId, DeliveryState, DeskEvent, MessageId, OrganizationId, Outcome, Partition,
+    QueueId, Seat, Thread, Timestamp, UserId, Waiting,
 };
 use ports::{
     Begun, Claim, Consents, Journal, Laden, Ledger, Put, Shelf, ShelfError, Shelved, Shelves, StoreError, Turn,
@@ -119,9 +119,18 @@ impl Journal for OverwritingJournal {
         &self,
         organization: OrganizationId,
         queues: &[QueueId],
+        each: u32,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        self.0.waiting(organization, queues, each).await
+    }
+
+    async fn free(
+        &self,
+        organization: OrganizationId,
+        among: Option<&[UserId]>,
         limit: u32,
-    ) -> Result<(Vec<Conversation>, Vec<Seat>), StoreError> {
-        self.0.waiting(organization, queues, limit).await
+    ) -> Result<Vec<Seat>, StoreError> {
+        self.0.free(organization, among, limit).await
     }
 
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError> {

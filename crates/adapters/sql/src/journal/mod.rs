@@ -1,6 +1,7 @@
 //! The router's store.
 
 mod commit;
+mod distribution;
 mod load;
 mod outbox;
 mod said;
@@ -9,7 +10,7 @@ pub(crate) use outbox::envelope;
 
 use async_trait::async_trait;
 use domain::{
-    Contact, ContactId, Conversation, DeskEvent, OrganizationId, Partition, QueueId, Seat, Thread, Timestamp,
+    Contact, ContactId, DeskEvent, OrganizationId, Partition, QueueId, Seat, Thread, Timestamp, UserId, Waiting,
 };
 use ports::{
     Journal, StoreError,
@@ -17,10 +18,7 @@ use ports::{
     journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Said, Snapshot},
 };
 
-use crate::{
-    SqlStore, conservation, keeping, rows,
-    statement::{Sql, printed},
-};
+use crate::{SqlStore, conservation, keeping, rows, statement::printed};
 
 #[async_trait]
 impl Journal for SqlStore {
@@ -58,15 +56,18 @@ impl Journal for SqlStore {
         &self,
         organization: OrganizationId,
         queues: &[QueueId],
+        each: u32,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        distribution::waiting(self, organization, queues, each).await
+    }
+
+    async fn free(
+        &self,
+        organization: OrganizationId,
+        among: Option<&[UserId]>,
         limit: u32,
-    ) -> Result<(Vec<Conversation>, Vec<Seat>), StoreError> {
-        let mut sql = Sql::new("SELECT * FROM conversations WHERE organization = ");
-        sql.bind(organization.to_string()).push(" AND stage = 'waiting' AND queue IN ");
-        sql.bind_list(queues.iter().map(printed));
-        sql.push(" ORDER BY waiting_since, id LIMIT ").bind(i64::from(limit));
-        let waiting = self.read_statement(sql.into_statement(self.backend())).await?;
-        let waiting = waiting.iter().map(rows::conversation).collect::<Result<_, _>>()?;
-        Ok((waiting, self.seats_of(organization).await?))
+    ) -> Result<Vec<Seat>, StoreError> {
+        distribution::free(self, organization, among, limit).await
     }
 
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError> {
