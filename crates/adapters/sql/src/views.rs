@@ -9,28 +9,23 @@ use ports::{
     AuditCounts, ConversationFilter, StageCount, StoreError, Unaccounted, Views,
     conservation::{IntakeCounts, Period, SendCounts},
 };
-use sea_orm::Value;
 
 use crate::{
     SqlStore, audit, conservation, rows,
     statement::{Row, Sql, clean, name, number, printed},
 };
 
-/// A filter as a statement. Open and closed conversations have indexes of their own, so a list of both is made of the
-/// first of each.
+/// A filter as a statement. Each stage has an index in the order of the list, so a list of several is made of the first
+/// of each.
 fn filtered(organization: OrganizationId, filter: &ConversationFilter) -> Result<Sql, StoreError> {
     const ALL: [Stage; 4] = [Stage::Waiting, Stage::Active, Stage::Inactive, Stage::Closed];
-    let wanted: &[Stage] = if filter.stages.is_empty() { &ALL } else { &filter.stages };
-    let (closed, open): (Vec<Stage>, Vec<Stage>) = wanted.iter().partition(|stage| **stage == Stage::Closed);
     let mut sql = Sql::new("SELECT * FROM (");
-    if !open.is_empty() {
-        select(&mut sql, organization, filter, &open)?;
-    }
-    if !open.is_empty() && !closed.is_empty() {
-        sql.push(") AS open UNION ALL SELECT * FROM (");
-    }
-    if !closed.is_empty() {
-        select(&mut sql, organization, filter, &closed)?;
+    let wanted = ALL.into_iter().filter(|stage| filter.stages.is_empty() || filter.stages.contains(stage));
+    for (place, stage) in wanted.enumerate() {
+        if place > 0 {
+            sql.push(&format!(") AS listed_{place} UNION ALL SELECT * FROM ("));
+        }
+        select(&mut sql, organization, filter, stage)?;
     }
     sql.push(") AS listed");
     in_order(&mut sql, filter);
@@ -41,13 +36,14 @@ fn select(
     sql: &mut Sql,
     organization: OrganizationId,
     filter: &ConversationFilter,
-    stages: &[Stage],
+    stage: Stage,
 ) -> Result<(), StoreError> {
     sql.push("SELECT * FROM conversations WHERE organization = ").bind(organization.to_string());
-    let names = stages.iter().map(name).collect::<Result<Vec<_>, _>>()?;
-    sql.push(" AND stage IN ").bind_list(names.into_iter().map(Value::from));
-    // Says what the list already says, in the words of the partial indexes.
-    sql.push(if stages.contains(&Stage::Closed) { " AND stage = 'closed'" } else { " AND stage <> 'closed'" });
+    // A word of ours, written out: partial indexes are chosen by it. What is not closed says so too.
+    sql.push(&format!(" AND stage = '{}'", name(&stage)?));
+    if stage != Stage::Closed {
+        sql.push(" AND stage <> 'closed'");
+    }
     if let Some(queues) = &filter.queues {
         sql.push(" AND queue IN ").bind_list(queues.iter().map(printed));
     }
