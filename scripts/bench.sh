@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures the release build on this machine, all in one run, and prints a line for each figure: its name, a tab, the
-# figure. Take ratios: machines are noisy. MESSAGES=, SECONDS_AT_RATE= and CONVERSATIONS= change the size.
+# figure. Take ratios: machines are noisy. MESSAGES=, SECONDS_AT_RATE=, CONVERSATIONS= and BACKLOG= change the size, PARTS=
+# leaves parts out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,17 +9,23 @@ MESSAGES=${MESSAGES:-20000}
 SECONDS_AT_RATE=${SECONDS_AT_RATE:-20}
 # How many conversations exist for the last run of each shape: cost per message should not grow with them.
 CONVERSATIONS=${CONVERSATIONS:-100000}
+# How many messages wait on the broker before somebody works on them.
+BACKLOG=${BACKLOG:-100000}
+PARTS=${PARTS:-embedded servers services backlog}
 work=$(mktemp -d -t afluente-bench.XXXXXX)
 chmod 755 "$work"
 dev=""
 stop_dev() { if [ -n "$dev" ]; then kill -TERM "$dev" 2>/dev/null || true; wait "$dev" 2>/dev/null || true; dev=""; fi; }
-cleanup() { stop_dev; scripts/servers.sh discard "$work/servers" || true; rm -rf "$work"; }
+others=()
+stop_others() { for one in "${others[@]}"; do kill -TERM "$one" 2>/dev/null || true; wait "$one" 2>/dev/null || true; done; others=(); }
+cleanup() { stop_dev; stop_others; scripts/servers.sh discard "$work/servers" || true; rm -rf "$work"; }
 trap cleanup EXIT
 
 cargo build --release --quiet -p afluente -p afluente-load
 cargo build --release --quiet -p afluente-adapter-sql --example commits
 bin=target/release/afluente
 load=target/release/afluente-load
+part() { [[ " $PARTS " == *" $1 "* ]]; }
 figure() { printf '%s\t%s\n' "$1" "$2"; }
 rss() { awk '/VmRSS/ {print $2}' "/proc/$1/status"; }
 spare_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
@@ -78,6 +85,10 @@ flat_out() { # label, first number, arguments; the processes are in `watched` as
   limit=$(field "$result" per_second)
 }
 
+ask_store() { psql -X -A -t -d "$AFLUENTE_TEST_POSTGRES" -c "$1"; }
+# What many new rows leave to be done is not counted among the messages that come after them.
+settle() { if [ "$1" = servers ]; then ask_store "VACUUM ANALYZE" > /dev/null; ask_store CHECKPOINT > /dev/null; fi; }
+
 measure() { # name
   run_load "$1 at 200/s" --rate 200 --messages $((200 * SECONDS_AT_RATE)) --first 10000000
   run_load "$1 at 1000/s" --rate 1000 --messages $((1000 * SECONDS_AT_RATE)) --first 20000000
@@ -88,42 +99,91 @@ measure() { # name
     run_load "$1 at $share % of that" --rate "$rate" --messages $((rate * SECONDS_AT_RATE / 2)) --first $((40000000 + share * 100000))
   done
   figure "$1 resident after, KiB" "$(rss "$dev")"
+  settle "$1"
+  flat_out "$1 flat out among 1000 conversations" 30000000 --turn 1
   put_load --messages "$CONVERSATIONS" --connections 256 --customers "$CONVERSATIONS" --first 60000000 > /dev/null
-  flat_out "$1 flat out among $CONVERSATIONS conversations" 60000000 --customers "$CONVERSATIONS" --turn 1
+  settle "$1"
+  # Here and there among them: not those that were made together.
+  flat_out "$1 flat out among $CONVERSATIONS conversations" 60000000 --customers "$CONVERSATIONS" --turn 1 --stride 7919
   figure "$1 resident with them, KiB" "$(rss "$dev")"
+}
+
+start_service() { # name, then environment; answers in `port` and `one`
+  local service=$1; shift
+  port=$(spare_port)
+  env RUST_LOG=error "$@" "$bin" "$service" --config "$work/mesh.toml" --listen "127.0.0.1:$port" --data "$work/$service" > "$work/$service.out" 2>&1 &
+  one=$!
+  others+=("$one")
+  until curl -fsS -o /dev/null "http://127.0.0.1:$port/readyz" 2>/dev/null; do sleep 0.05; done
 }
 
 # Each service alone, on the servers: what it holds when nothing happens.
 measure_services() {
-  local service one
-  "$bin" keys > "$work/mesh.toml"
+  local service
   for service in router session desk whatsapp telegram webchat; do
-    port=$(spare_port)
-    env RUST_LOG=error "$@" "$bin" "$service" --config "$work/mesh.toml" --listen "127.0.0.1:$port" --data "$work/$service" > /dev/null 2>&1 &
-    one=$!
-    until curl -fsS -o /dev/null "http://127.0.0.1:$port/livez" 2>/dev/null; do sleep 0.05; done
+    start_service "$service" "$@"
     sleep 3
     figure "$service alone, resident idle, KiB" "$(rss "$one")"
-    kill -TERM "$one"; wait "$one" || true
+    stop_others
   done
 }
 
-figure "raw embedded bus" "$("$load" raw-embedded --messages "$MESSAGES")"
-target/release/examples/commits "$work/raw.db" | while IFS= read -r line; do figure "raw SQLite" "$line"; done
-start_dev embedded
-watched=("afluente=$dev")
-measure embedded
-stop_dev
+# Roughly, and without reading them.
+stored() { ask_store "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 'messages'"; }
+
+# A channel alone takes BACKLOG webhooks; then the router and the session service come and work them off.
+measure_backlog() {
+  local before begun router peak=0 now
+  env "$@" "$bin" user add --organization Bench --queue Fila --email ana@bench.example --name ana --role agent --password Bench-Pass-1! > /dev/null
+  env "$@" "$bin" account add --queue Fila --channel whatsapp --name loja --setting app_name=LojaDemo --setting source=551130000000 \
+    --secret api_key=key --secret "webhook_secret=Bearer backlog" > /dev/null
+  env "$@" "$bin" broker setup > /dev/null
+  start_service whatsapp "$@"
+  figure "backlog" "$("$load" backlog --host "127.0.0.1:$port" --hook /hooks/whatsapp/loja --secret "Bearer backlog" --messages "$BACKLOG")"
+  figure "backlog, whatsapp resident after, KiB" "$(rss "$one")"
+  before=$(stored)
+  start_service session "$@"
+  start_service router "$@"
+  router=$one
+  figure "backlog, router resident before, KiB" "$(rss "$router")"
+  begun=$(date +%s%N)
+  until (($(stored) - before >= BACKLOG)); do
+    now=$(rss "$router")
+    peak=$((now > peak ? now : peak))
+    figure "backlog, after $((($(date +%s%N) - begun) / 1000000000)) s" "$(($(stored) - before)) worked off, router resident $now KiB"
+    sleep 5
+  done
+  figure "backlog, worked off per second" "$((BACKLOG * 1000 / (($(date +%s%N) - begun) / 1000000)))"
+  figure "backlog, router resident at most, KiB" "$peak"
+  figure "backlog, messages not in the order of their conversation" "$(ask_store "
+    SELECT COUNT(*) FILTER (WHERE number <> place) FROM (SELECT substring(content FROM 'backlog ([0-9]+)')::int AS number,
+      row_number() OVER (PARTITION BY conversation ORDER BY sequence) - 1 AS place
+      FROM messages WHERE content LIKE '%backlog %') AS told")"
+  stop_others
+}
+
+if part embedded; then
+  figure "raw embedded bus" "$("$load" raw-embedded --messages "$MESSAGES")"
+  target/release/examples/commits "$work/raw.db" | while IFS= read -r line; do figure "raw SQLite" "$line"; done
+  start_dev embedded
+  watched=("afluente=$dev")
+  measure embedded
+  stop_dev
+fi
 
 scripts/servers.sh start "$work/servers" > /dev/null
 # shellcheck disable=SC1091
 . "$work/servers/env"
-figure "raw RabbitMQ" "$("$load" raw-amqp --url "$AFLUENTE_TEST_AMQP" --messages "$MESSAGES")"
-target/release/examples/commits "$AFLUENTE_TEST_POSTGRES" | while IFS= read -r line; do figure "raw PostgreSQL" "$line"; done
 servers=("AFLUENTE_MESH__AMQP_URL=$AFLUENTE_TEST_AMQP" "AFLUENTE_MESH__POSTGRES_URL=$AFLUENTE_TEST_POSTGRES"
   "AFLUENTE_MESH__REDIS_URL=$AFLUENTE_TEST_REDIS" "AFLUENTE_MESH__NAMESPACE=bench")
-start_dev servers "${servers[@]}"
-watched=("afluente=$dev" "RabbitMQ=$AFLUENTE_TEST_RABBITMQ_PID" "PostgreSQL=$AFLUENTE_TEST_POSTGRES_PID" "Redis=$AFLUENTE_TEST_REDIS_PID")
-measure servers
-stop_dev
-measure_services "${servers[@]}"
+if part servers; then
+  figure "raw RabbitMQ" "$("$load" raw-amqp --url "$AFLUENTE_TEST_AMQP" --messages "$MESSAGES")"
+  target/release/examples/commits "$AFLUENTE_TEST_POSTGRES" | while IFS= read -r line; do figure "raw PostgreSQL" "$line"; done
+  start_dev servers "${servers[@]}"
+  watched=("afluente=$dev" "RabbitMQ=$AFLUENTE_TEST_RABBITMQ_PID" "PostgreSQL=$AFLUENTE_TEST_POSTGRES_PID" "Redis=$AFLUENTE_TEST_REDIS_PID")
+  measure servers
+  stop_dev
+fi
+"$bin" keys > "$work/mesh.toml"
+if part services; then measure_services "${servers[@]}"; fi
+if part backlog; then measure_backlog "${servers[@]}"; fi

@@ -100,7 +100,15 @@ enum Command {
     Parked(admin::parked::Command),
 }
 
+/// The allocator asks for huge pages where the system gives them to whoever asks. A service that does nothing touches a
+/// little of many: it then holds 26 MiB instead of 5. Where the system cannot be told, it is as it was.
+fn without_huge_pages() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 fn main() -> ExitCode {
+    without_huge_pages();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(said) => {

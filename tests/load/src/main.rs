@@ -2,6 +2,7 @@
 //! It prints one JSON object for each run. It is not a test: nothing here decides pass or fail.
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and its one unbounded channel holds one run")]
 
+mod backlog;
 mod http;
 mod mesh;
 mod raw;
@@ -21,6 +22,8 @@ struct Cli {
 enum What {
     /// Load on a running mesh.
     Mesh(mesh::Mesh),
+    /// Webhooks that nobody works on yet.
+    Backlog(backlog::Backlog),
     /// The raw limit of RabbitMQ.
     RawAmqp {
         /// `amqp://user:password@host:port/vhost`.
@@ -43,6 +46,7 @@ enum What {
 async fn main() -> std::process::ExitCode {
     let result = match Cli::parse().what {
         What::Mesh(plan) => mesh::run(plan).await,
+        What::Backlog(plan) => backlog::run(plan).await,
         What::RawAmqp { url, messages } => raw_amqp(&url, messages).await,
         What::RawEmbedded { messages } => raw_embedded(messages).await,
     };

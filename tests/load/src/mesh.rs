@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use clap::Args;
@@ -52,6 +52,9 @@ pub(crate) struct Mesh {
     /// Which run with the same customers this is: their messages have other ids in each.
     #[arg(long, default_value_t = 0)]
     turn: u32,
+    /// How far the next customer is from the one before.
+    #[arg(long, default_value_t = 1)]
+    stride: u64,
 }
 
 pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
@@ -142,7 +145,10 @@ async fn send_all(plan: Mesh, start: Instant) -> Result<(u32, u32, f64), String>
             loop {
                 let next = queue.lock().await.recv().await;
                 let Some(number) = next else { break };
-                let body = webhook(&plan, number, start);
+                let phone =
+                    format!("5511{}", plan.first + u64::from(number) * plan.stride % u64::from(plan.customers.max(1)));
+                let id = format!("wamid.bench.{}.{}.{number}", plan.first, plan.turn);
+                let body = webhook(&id, &phone, &format!("bench {}", start.elapsed().as_micros()));
                 let sent = connection.post(&plan.hook, ("Authorization", &plan.secret), &body).await;
                 match sent {
                     Ok((200..=299, _)) => accepted += 1,
@@ -180,15 +186,14 @@ fn async_queue(room: usize) -> (mpsc::Sender<u32>, Shared) {
     (sender, Arc::new(tokio::sync::Mutex::new(receiver)))
 }
 
-fn webhook(plan: &Mesh, number: u32, start: Instant) -> String {
-    let customer = format!("5511{}", plan.first + u64::from(number % plan.customers.max(1)));
-    let micros = start.elapsed().as_micros();
+/// A text message as Gupshup posts it, of this moment: one that is older than the last changes less in the store.
+pub(crate) fn webhook(id: &str, phone: &str, text: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     json!({
-        "app": "LojaDemo", "timestamp": 1_718_003_620_228_u64, "version": 2, "type": "message",
+        "app": "LojaDemo", "timestamp": u64::try_from(now).unwrap_or_default(), "version": 2, "type": "message",
         "payload": {
-            "id": format!("wamid.bench.{}.{}.{number}", plan.first, plan.turn), "source": customer, "type": "text",
-            "payload": {"text": format!("bench {micros}")},
-            "sender": {"phone": customer, "name": "Bench", "country_code": "55", "dial_code": ""}
+            "id": id, "source": phone, "type": "text", "payload": {"text": text},
+            "sender": {"phone": phone, "name": "Bench", "country_code": "55", "dial_code": ""}
         }
     })
     .to_string()

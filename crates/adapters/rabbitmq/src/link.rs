@@ -22,6 +22,9 @@ use crate::names::{Topology, short};
 /// place is kept for nobody: so this is the shortest that lets us be the first. An operator sets another one in the
 /// address.
 const HEARTBEAT: u16 = 3;
+/// The longest frame, in bytes; longer bodies are cut. A connection keeps room for 32 frames in each direction from its
+/// beginning: with the broker's own 128 KiB, the two connections of a service that does nothing hold 16 MiB.
+const FRAME_MAX: u32 = 16 << 10;
 /// The longest that connecting may take: to a peer that is gone without a word it would take minutes.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that declaring may take: a first start declares more than a hundred quorum queues.
@@ -336,12 +339,13 @@ pub(crate) const fn is_worth_telling(n: u32) -> bool {
     n == 0 || n.is_power_of_two()
 }
 
-/// Reads an address and adds the heartbeat where it has none.
+/// Reads an address and adds the heartbeat and the longest frame where it has none.
 pub(crate) fn read(url: &str) -> Result<AMQPUri, BusError> {
     // The parser's message may repeat the address with its password.
     let mut uri: AMQPUri =
         url.parse().map_err(|_| BusError::Forbidden("the broker's address is not an amqp:// address".to_owned()))?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT);
+    uri.query.frame_max.get_or_insert(FRAME_MAX);
     uri.query.connection_timeout.get_or_insert(5_000);
     if uri.scheme == AMQPScheme::AMQPS {
         // Fails only when the process has one already, which is as good.
