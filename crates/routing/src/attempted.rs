@@ -33,7 +33,9 @@ pub(crate) fn decide(state: &State, inbound: &Inbound, attempted: &Attempted, no
             }
         }
         refusal => {
-            note(&mut message, attempted, DeliveryState::Failed, &[], Some(reason(refusal)), now);
+            let failure = reason(refusal);
+            note(&mut message, attempted, DeliveryState::Failed, &[], Some(failure.clone()), now);
+            end(&mut message, attempted, &failure, now);
         }
     }
     if message != *known {
@@ -52,6 +54,18 @@ fn note(
 ) -> bool {
     let Some(delivery) = &mut message.delivery else { return false };
     delivery.note(attempted.part, attempted.planned, state, ids, failure, now)
+}
+
+/// The parts after one that failed are not tried: they fail with it, also when it turns out that another attempt sent that
+/// one. Nobody would ever end them.
+fn end(message: &mut Message, attempted: &Attempted, failure: &Failure, now: Timestamp) {
+    let Some(delivery) = &mut message.delivery else { return };
+    for part in attempted.part.saturating_add(1)..attempted.planned {
+        let known = delivery.parts.get(usize::from(part));
+        if known.is_none_or(|part| matches!(part.state, DeliveryState::Queued | DeliveryState::Parked)) {
+            delivery.note(part, attempted.planned, DeliveryState::Failed, &[], Some(failure.clone()), now);
+        }
+    }
 }
 
 /// Parks the part and those after it, which the channel does not try: they wait for the same decision, also when it
@@ -122,6 +136,26 @@ mod tests {
         assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
         world.receipt("ana", &["b"], DeliveryState::Read);
         assert_eq!(world.delivery(message).state, DeliveryState::Accepted, "as far as its slowest part");
+    }
+
+    #[test]
+    fn what_another_attempt_sent_of_a_message_that_failed_leaves_nothing_waiting() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.accepted("ana", message, 0, 3, &["a"]);
+        world.attempted(
+            "ana",
+            message,
+            0,
+            3,
+            Outcome::Misconfigured { failure: failure(codes::ACCOUNT_MISCONFIGURED) },
+        );
+        assert_eq!(world.delivery(message).state, DeliveryState::Failed);
+        world.receipt("ana", &["a"], DeliveryState::Delivered);
+        let delivery = world.delivery(message);
+        assert_eq!(delivery.parts[0].state, DeliveryState::Delivered, "it arrived after all");
+        assert_eq!(delivery.state, DeliveryState::Failed, "nobody sends the others");
+        assert_eq!(delivery.failure.map(|failure| failure.code), Some(codes::ACCOUNT_MISCONFIGURED));
     }
 
     #[test]
