@@ -63,13 +63,12 @@ impl Patience {
         if let Ok(done) = tokio::time::timeout(SLOW, &mut work).await {
             return done;
         }
-        // Dropped before the work is, whose connection goes back to the pool then.
-        let slow = Slow::new(self);
+        let _slow = Slow::new(self);
         if let Ok(done) = tokio::time::timeout(ANSWER.saturating_sub(SLOW), &mut work).await {
-            slow.end();
             return done;
         }
-        drop(slow);
+        // Before the work is dropped, since its connection goes back to the pool then.
+        self.doubt();
         Err(E::from(StoreError::Unavailable(format!("the database did not answer within {ANSWER:?}"))))
     }
 
@@ -149,29 +148,19 @@ async fn is_fit(connection: &mut PgConnection) -> bool {
     asked.await.unwrap_or(false)
 }
 
-/// Work that takes long. Whoever gives it up, here or by dropping it, leaves a doubt.
-struct Slow<'a> {
-    patience: &'a Patience,
-    done: bool,
-}
+/// Work that takes long.
+struct Slow<'a>(&'a Patience);
 
 impl<'a> Slow<'a> {
     fn new(patience: &'a Patience) -> Self {
         patience.doubts().slow += 1;
-        Self { patience, done: false }
-    }
-
-    fn end(mut self) {
-        self.done = true;
+        Self(patience)
     }
 }
 
 impl Drop for Slow<'_> {
     fn drop(&mut self) {
-        self.patience.doubts().slow -= 1;
-        if !self.done {
-            self.patience.doubt();
-        }
+        self.0.doubts().slow -= 1;
     }
 }
 

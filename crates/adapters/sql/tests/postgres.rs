@@ -173,19 +173,6 @@ async fn who_comes_after_one_that_waits_gets_a_connection_that_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_that_does_not_wait_to_the_end_warns_the_next() {
-    let Some(cable) = Cable::fresh().await else { return };
-    let store = SqlStore::postgres(&cable.url, 2).await.unwrap();
-    let (one, two) = tokio::join!(store.begin(), store.begin());
-    drop((one.unwrap(), two.unwrap()));
-    store.check().await.unwrap();
-    cable.silence.send_replace(true);
-    // As readiness does, which asks where nothing else does.
-    assert!(tokio::time::timeout(Duration::from_secs(2), store.check()).await.is_err());
-    assert_eq!(store.check().await, Ok(()), "it was given the other silent one");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_is_given_up_while_it_begins_swallows_no_later_write() {
     let Some(url) = fresh_url().await else { return };
     let store = SqlStore::postgres(&url, 2).await.unwrap();
