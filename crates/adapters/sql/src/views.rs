@@ -220,3 +220,40 @@ impl Views for SqlStore {
         audit::unaccounted_out(self, organization, queued_before).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use domain::UserId;
+    use sea_orm::{DatabaseBackend, Statement};
+
+    use super::*;
+    use crate::SqliteOptions;
+
+    /// Which indexes SQLite reads a list by, and whether it sorts.
+    async fn plan(filter: &ConversationFilter) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqlStore::sqlite(folder.path().join("plans.db"), SqliteOptions::default()).await.unwrap();
+        let asked =
+            filtered(OrganizationId::derive(&["acme"]), filter).unwrap().into_statement(DatabaseBackend::Sqlite);
+        let explained = Statement { sql: format!("EXPLAIN QUERY PLAN {}", asked.sql), ..asked };
+        let rows = store.read_statement(explained).await.unwrap();
+        let found = rows.iter().map(|row| row.text("detail").unwrap()).filter(|step| step.contains("conversations"));
+        let found = found.collect();
+        store.close().await;
+        found
+    }
+
+    #[tokio::test]
+    async fn a_list_reads_no_more_of_a_stage_than_it_shows() {
+        let filter = ConversationFilter { stages: vec![Stage::Active], limit: 50, ..ConversationFilter::default() };
+        let all = plan(&filter).await;
+        assert!(
+            matches!(&all[..], [one] if one.contains("conversations_stage (organization=? AND stage=?)")),
+            "{all:?}"
+        );
+        let own = plan(&ConversationFilter { agent: Some(UserId::derive(&["ana"])), ..filter }).await;
+        let wanted = "conversations_own (agent=? AND organization=? AND stage=?)";
+        assert!(matches!(&own[..], [one] if one.contains(wanted)), "{own:?}");
+    }
+}
