@@ -136,6 +136,11 @@ impl Conversation {
         self.thread.account
     }
 
+    /// What lists of the newest go by: when it ended, or when anything was last said.
+    pub fn newest_at(&self) -> Timestamp {
+        self.closed_at.unwrap_or(self.last_activity_at)
+    }
+
     /// Not closed.
     pub fn is_open(&self) -> bool {
         self.stage != Stage::Closed

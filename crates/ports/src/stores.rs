@@ -257,7 +257,7 @@ pub struct ConversationFilter {
     pub channel: Option<Channel>,
     /// Contact name, e-mail or address contains this, whatever the case.
     pub search: Option<String>,
-    /// Newest first; oldest waiting first otherwise.
+    /// Newest first ([`Conversation::newest_at`]); oldest waiting first otherwise.
     pub newest_first: bool,
     /// At most this many.
     pub limit: u32,

@@ -141,7 +141,7 @@ async fn select(
         found.extend(desk.env.views.conversations(organization, &filter).await?);
     }
     if filter.newest_first {
-        found.sort_by_key(|one| std::cmp::Reverse((one.last_activity_at, one.id)));
+        found.sort_by_key(|one| std::cmp::Reverse((one.newest_at(), one.id)));
     } else {
         found.sort_by_key(|one| (one.waiting_since, one.id));
     }

@@ -14,14 +14,26 @@ pub const SCHEMA_VERSION: u32 = VERSIONS.len() as u32;
 /// Only so that two replicas do not migrate at once; any number, the same in every release.
 const LOCK: i64 = 0x0061_666c_7565_6e74;
 
+/// How long a statement may wait for a table on PostgreSQL. Behind it wait all who come to read the table, so it gives
+/// way; the process ends, and finds what stands when it is started again.
+const TABLE_WITHIN: &str = "SET LOCAL lock_timeout = '10s'";
+
 /// Migrates. On SQLite the caller holds the only writing connection.
 pub(crate) async fn migrate(connection: &DatabaseConnection) -> Result<(), OpenError> {
+    while step(connection).await? {}
+    Ok(())
+}
+
+/// Brings it one version further, in a transaction of its own. False when there is none.
+async fn step(connection: &DatabaseConnection) -> Result<bool, OpenError> {
     let refused = |error: DbErr| OpenError::from_failure(crate::statement::failure(error));
     let backend = connection.get_database_backend();
     let transaction = connection.begin().await.map_err(refused)?;
     if backend == DatabaseBackend::Postgres {
         let lock = statement(&transaction, "SELECT pg_advisory_xact_lock($1)", vec![LOCK.into()]);
         transaction.execute_raw(lock).await.map_err(refused)?;
+        // Not for that: another replica may build an index for minutes.
+        transaction.execute_unprepared(TABLE_WITHIN).await.map_err(refused)?;
     }
     transaction
         .execute_unprepared("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)")
@@ -36,19 +48,19 @@ pub(crate) async fn migrate(connection: &DatabaseConnection) -> Result<(), OpenE
     if found > SCHEMA_VERSION {
         return Err(OpenError::StoreTooNew { found, known: SCHEMA_VERSION });
     }
-    for (version, statements) in (1u32..).zip(VERSIONS).skip(found as usize) {
+    let next = VERSIONS.get(found as usize);
+    if let Some(statements) = next {
         for text in *statements {
             transaction.execute_unprepared(&in_dialect(text, backend)).await.map_err(refused)?;
         }
-        let note = statement(
-            &transaction,
-            "INSERT INTO schema_version (version) VALUES ($1)",
-            vec![i64::from(version).into()],
-        );
+        let version = found + 1;
+        let note = "INSERT INTO schema_version (version) VALUES ($1)";
+        let note = statement(&transaction, note, vec![i64::from(version).into()]);
         transaction.execute_raw(note).await.map_err(refused)?;
         tracing::info!(version, "store migrated");
     }
-    transaction.commit().await.map_err(refused)
+    transaction.commit().await.map_err(refused)?;
+    Ok(next.is_some())
 }
 
 fn in_dialect(text: &str, backend: DatabaseBackend) -> String {

@@ -169,24 +169,28 @@ const VERSION_9: &[&str] = &[
     "CREATE INDEX shelved_place ON shelved (channel, lane, account, organization, sequence)",
 ];
 
-// Distribution reads the heads of queues and the free seats, each in the order in which they come. The desk lists a stage in
-// the order of its waiting without reading the others, and counts without reading any.
+// Distribution reads the heads of queues and the free seats, each in the order in which they come. The desk lists a stage,
+// or an agent's own, in the order of its waiting without reading the others, and counts without reading any. What a message
+// of the contact or a send's outcome changes is in no index, not even in the condition of one: PostgreSQL then writes the
+// new row beside the old one, where there is room, and touches no index at all.
 const VERSION_10: &[&str] = &[
     "CREATE INDEX conversations_heads ON conversations (organization, queue, waiting_since, id) WHERE stage = 'waiting'",
-    "DROP INDEX conversations_waiting",
-    "CREATE INDEX seats_free ON seats (organization, last_assigned_at, user_id)
-        WHERE presence = 'online' AND load < capacity",
     "CREATE INDEX conversations_stage ON conversations (organization, stage, waiting_since, id) WHERE stage <> 'closed'",
-    "DROP INDEX conversations_board",
-    "CREATE INDEX conversations_mine ON conversations (agent, organization, stage) WHERE agent IS NOT NULL",
-    "DROP INDEX conversations_agent",
-    "CREATE INDEX conversations_counts ON conversations (organization, channel, stage, queue) WHERE stage <> 'closed'",
-];
-
-// An agent's own, in the order of the list: without it SQLite takes the index of the stage, which has that order, and goes
-// through what everybody has.
-const VERSION_11: &[&str] = &[
     "CREATE INDEX conversations_own ON conversations (agent, organization, stage, waiting_since, id)
         WHERE agent IS NOT NULL",
-    "DROP INDEX conversations_mine",
+    "CREATE INDEX conversations_counts ON conversations (organization, channel, stage, queue) WHERE stage <> 'closed'",
+    "CREATE INDEX conversations_ended ON conversations (organization, closed_at, id) WHERE stage = 'closed'",
+    "CREATE INDEX seats_free ON seats (organization, last_assigned_at, user_id)
+        WHERE presence = 'online' AND load < capacity",
+    "CREATE INDEX attempts_begun ON attempts (begun_at)",
+];
+
+// What the ones before are instead of. Apart from them: to drop an index waits for all who read its table, and whoever
+// comes to read it waits behind.
+const VERSION_11: &[&str] = &[
+    "DROP INDEX conversations_waiting",
+    "DROP INDEX conversations_board",
+    "DROP INDEX conversations_agent",
+    "DROP INDEX conversations_closed",
+    "DROP INDEX attempts_age",
 ];

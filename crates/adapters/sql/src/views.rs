@@ -19,16 +19,22 @@ use crate::{
 /// of each.
 fn filtered(organization: OrganizationId, filter: &ConversationFilter) -> Result<Sql, StoreError> {
     const ALL: [Stage; 4] = [Stage::Waiting, Stage::Active, Stage::Inactive, Stage::Closed];
-    let mut sql = Sql::new("SELECT * FROM (");
     let wanted = ALL.into_iter().filter(|stage| filter.stages.is_empty() || filter.stages.contains(stage));
-    for (place, stage) in wanted.enumerate() {
+    let wanted: Vec<Stage> = wanted.collect();
+    if let [stage] = wanted[..] {
+        let mut sql = Sql::new("");
+        select(&mut sql, organization, filter, stage)?;
+        return Ok(sql);
+    }
+    let mut sql = Sql::new("SELECT * FROM (SELECT * FROM (");
+    for (place, stage) in wanted.into_iter().enumerate() {
         if place > 0 {
             sql.push(&format!(") AS listed_{place} UNION ALL SELECT * FROM ("));
         }
         select(&mut sql, organization, filter, stage)?;
     }
-    sql.push(") AS listed");
-    in_order(&mut sql, filter);
+    sql.push(") AS listed) AS merged");
+    in_order(&mut sql, filter, "COALESCE(closed_at, last_activity_at)");
     Ok(sql)
 }
 
@@ -60,16 +66,18 @@ fn select(
             .collect();
         sql.push(" AND search LIKE ").bind(format!("%{escaped}%")).push(" ESCAPE '\\'");
     }
-    in_order(sql, filter);
+    // What is over has an index in this order; the few that are open are sorted.
+    in_order(sql, filter, if stage == Stage::Closed { "closed_at" } else { "last_activity_at" });
     Ok(())
 }
 
-fn in_order(sql: &mut Sql, filter: &ConversationFilter) {
-    sql.push(if filter.newest_first {
-        " ORDER BY last_activity_at DESC, id DESC"
+/// `newest` is [`Conversation::newest_at`] in SQL.
+fn in_order(sql: &mut Sql, filter: &ConversationFilter, newest: &str) {
+    if filter.newest_first {
+        sql.push(&format!(" ORDER BY {newest} DESC, id DESC"));
     } else {
-        " ORDER BY waiting_since, id"
-    });
+        sql.push(" ORDER BY waiting_since, id");
+    }
     sql.push(" LIMIT ").bind(i64::from(filter.limit));
 }
 
@@ -255,5 +263,13 @@ mod tests {
         let own = plan(&ConversationFilter { agent: Some(UserId::derive(&["ana"])), ..filter }).await;
         let wanted = "conversations_own (agent=? AND organization=? AND stage=?)";
         assert!(matches!(&own[..], [one] if one.contains(wanted)), "{own:?}");
+        let over = ConversationFilter {
+            stages: vec![Stage::Closed],
+            newest_first: true,
+            limit: 50,
+            ..ConversationFilter::default()
+        };
+        let over = plan(&over).await;
+        assert!(matches!(&over[..], [one] if one.contains("conversations_ended (organization=?)")), "{over:?}");
     }
 }

@@ -257,6 +257,7 @@ macro_rules! conformance {
             $fresh,
             [
                 conversations_by_every_filter,
+                the_newest_are_those_that_ended_last,
                 search_finds_parts_whatever_the_case,
                 counts_are_of_open_conversations,
                 messages_are_paged_backwards,

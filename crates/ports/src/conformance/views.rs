@@ -34,6 +34,26 @@ fn board(world: &World) -> Vec<Conversation> {
     ]
 }
 
+/// What is over is listed by when it ended, alone and among the others.
+pub async fn the_newest_are_those_that_ended_last((journal, views): Pair) {
+    let world = World::new();
+    let closed = |n, spoke, ended| Conversation {
+        stage: Stage::Closed,
+        last_activity_at: at(spoke),
+        closed_at: Some(at(ended)),
+        ..world.conversation(n)
+    };
+    let open = Conversation { last_activity_at: at(35), ..world.conversation(4) };
+    let conversations = vec![closed(1, 10, 40), closed(2, 30, 31), closed(3, 20, 50), open];
+    must_commit(&journal, Commit { conversations, ..Commit::default() }).await;
+    let ids = |numbers: &[u64]| numbers.iter().map(|n| world.conversation(*n).id).collect::<Vec<_>>();
+    let newest = ConversationFilter { newest_first: true, ..all() };
+    assert_eq!(shown(&views, &world, newest.clone()).await, ids(&[3, 1, 4, 2]));
+    let over = ConversationFilter { stages: vec![Stage::Closed], ..newest };
+    assert_eq!(shown(&views, &world, over.clone()).await, ids(&[3, 1, 2]));
+    assert_eq!(shown(&views, &world, ConversationFilter { limit: 1, ..over }).await, ids(&[3]));
+}
+
 /// Stages, queues, agent, channel, order, limit.
 pub async fn conversations_by_every_filter((journal, views): Pair) {
     let world = World::new();

@@ -145,7 +145,7 @@ impl Views for Store {
             let all = tables.conversations.values().filter(|one| one.organization() == organization);
             let mut found: Vec<_> = all.filter(|one| fits(one, filter)).cloned().collect();
             if filter.newest_first {
-                found.sort_by_key(|one| std::cmp::Reverse((one.last_activity_at, one.id)));
+                found.sort_by_key(|one| std::cmp::Reverse((one.newest_at(), one.id)));
             } else {
                 found.sort_by_key(|one| (one.waiting_since, one.id));
             }
