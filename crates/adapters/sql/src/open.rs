@@ -19,9 +19,9 @@ use sea_orm::{
 use crate::{
     gate::{Gate, Turn},
     migrate::migrate,
-    nodelay::Relay,
     patience::Patience,
     private::{hide, private_file, private_folder},
+    relay::Relay,
     statement::{Row, Table, failure, insert_rows, statement},
 };
 
@@ -204,6 +204,9 @@ impl SqlStore {
             });
         let connection = Database::connect(options).await.map_err(|error| unreachable(&error))?;
         migrate(&connection).await?;
+        if let Some(relay) = &relay {
+            relay.watch();
+        }
         let (writer, readers, patience) = (connection.clone(), connection, Some(patience));
         Ok(Self { inner: Arc::new(Inner { writer, readers, gate: None, _relay: relay, patience }) })
     }

@@ -24,6 +24,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 const SLOW: Duration = Duration::from_secs(1);
 /// How long a connection may take to show that it is fit.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+/// How long one may take that is older than one that has just shown nothing. Those are probably as silent, and are not
+/// waited for one by one; but if it was that one alone, or a server that stood still for a moment, they stay.
+const OF_THE_OTHERS: Duration = Duration::from_millis(100);
 /// For how long after work was given up each connection must show that it is fit before it is used and before it goes
 /// back to the pool: the others may be silent too, and one of them is in the middle of something.
 const DOUBTS: Duration = Duration::from_secs(60);
@@ -63,12 +66,13 @@ impl Patience {
         if let Ok(done) = tokio::time::timeout(SLOW, &mut work).await {
             return done;
         }
-        let _slow = Slow::new(self);
+        // Dropped before the work is, whose connection goes back to the pool then.
+        let slow = Slow::new(self);
         if let Ok(done) = tokio::time::timeout(ANSWER.saturating_sub(SLOW), &mut work).await {
+            slow.end();
             return done;
         }
-        // Before the work is dropped, since its connection goes back to the pool then.
-        self.doubt();
+        drop(slow);
         Err(E::from(StoreError::Unavailable(format!("the database did not answer within {ANSWER:?}"))))
     }
 
@@ -104,27 +108,24 @@ impl Patience {
             })
     }
 
-    /// Whether this connection may be used: it is not doubted, or it answers. Where one gave no sign of life, those made
-    /// before are as silent, and are not waited for one by one.
+    /// Whether this connection may be used: it is not doubted, or it answers.
     async fn trusts(&self, connection: &mut PgConnection, age: Duration, idle: Duration) -> bool {
         let asked = Instant::now();
-        let is_silent = {
+        let is_suspect = {
             let doubts = self.doubts();
             if doubts.are_none(asked) && idle < IDLE {
                 return true;
             }
             doubts.silent_since(asked).is_some_and(|silent| asked.checked_sub(age).is_none_or(|made| made < silent))
         };
-        if is_silent {
-            return false;
+        let within = if is_suspect { OF_THE_OTHERS } else { SIGN_OF_LIFE };
+        let answer = tokio::time::timeout(within, is_fit(connection)).await;
+        match answer {
+            Ok(true) if is_suspect => self.doubts().silent = None,
+            Ok(_) => {}
+            Err(_) => self.doubts().silent = Some(asked),
         }
-        match tokio::time::timeout(SIGN_OF_LIFE, is_fit(connection)).await {
-            Ok(fit) => fit,
-            Err(_) => {
-                self.doubts().silent = Some(asked);
-                false
-            }
-        }
+        answer.unwrap_or(false)
     }
 }
 
@@ -148,19 +149,29 @@ async fn is_fit(connection: &mut PgConnection) -> bool {
     asked.await.unwrap_or(false)
 }
 
-/// Work that takes long.
-struct Slow<'a>(&'a Patience);
+/// Work that takes long. Whoever gives it up, here or by dropping it, leaves a doubt.
+struct Slow<'a> {
+    patience: &'a Patience,
+    done: bool,
+}
 
 impl<'a> Slow<'a> {
     fn new(patience: &'a Patience) -> Self {
         patience.doubts().slow += 1;
-        Self(patience)
+        Self { patience, done: false }
+    }
+
+    fn end(mut self) {
+        self.done = true;
     }
 }
 
 impl Drop for Slow<'_> {
     fn drop(&mut self) {
-        self.0.doubts().slow -= 1;
+        self.patience.doubts().slow -= 1;
+        if !self.done {
+            self.patience.doubt();
+        }
     }
 }
 

@@ -5,16 +5,25 @@
 mod suites;
 
 use std::{
+    collections::BTreeSet,
+    ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use afluente_adapter_sql::{OpenError, SqlStore};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
-use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::watch};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+};
 
 /// Drops nothing: the instance is the test run's own and goes with it.
 pub(crate) struct Schema;
@@ -25,7 +34,7 @@ async fn admin() -> Option<(DatabaseConnection, String)> {
 }
 
 async fn fresh_url() -> Option<String> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
     let (admin, url) = admin().await?;
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().subsec_nanos();
     let name = format!("afluente_{}_{}_{nanos}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -74,49 +83,80 @@ async fn a_server_that_is_not_there_is_named() {
     assert!(matches!(opened, Err(OpenError::Unreachable(_))), "{opened:?}");
 }
 
-/// A cable to the server that goes silent: what is on its way vanishes, and nobody hangs up.
+/// A cable to the server of which some go silent: what is on its way vanishes, and nobody hangs up.
 struct Cable {
     url: String,
-    silence: watch::Sender<bool>,
-    /// How many silent connections were asked a plain question, as for a sign of life.
-    asked: Arc<AtomicU32>,
+    /// The numbers of the connections that are silent.
+    silence: watch::Sender<Range<usize>>,
+    made: Arc<AtomicUsize>,
+    /// How many bytes it has carried.
+    carried: Arc<AtomicUsize>,
 }
 
 impl Cable {
-    /// To a database of its own.
+    /// To a database of its own, by an address of this machine that is taken for a network's.
     async fn fresh() -> Option<Self> {
         let url = fresh_url().await?;
         let (user, place) = url.rsplit_once('@').unwrap();
         let (server, database) = place.split_once('/').unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
         let url = format!("{user}@{}/{database}", listener.local_addr().unwrap());
-        let (silence, silent) = watch::channel(false);
-        let asked = Arc::new(AtomicU32::new(0));
-        let cable = Self { url, silence, asked: Arc::clone(&asked) };
+        let (silence, silent) = watch::channel(0..0);
+        let [made, carried] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+        let cable = Self { url, silence, made: Arc::clone(&made), carried: Arc::clone(&carried) };
         let server = server.to_owned();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
+                let number = made.fetch_add(1, Ordering::AcqRel);
                 let mut silent = silent.clone();
-                silent.mark_unchanged();
-                let far = tokio::net::TcpStream::connect(&server).await.unwrap();
-                tokio::spawn(carry(near, far, silent, Arc::clone(&asked)));
+                let far = TcpStream::connect(&server).await.unwrap();
+                let ((mut near_in, mut near_out), (mut far_in, mut far_out)) = (near.into_split(), far.into_split());
+                let carried = Arc::clone(&carried);
+                tokio::spawn(async move {
+                    let both = async {
+                        tokio::join!(
+                            carry(&mut near_in, &mut far_out, &carried),
+                            carry(&mut far_in, &mut near_out, &carried)
+                        );
+                    };
+                    tokio::select! {
+                        () = both => return,
+                        () = async { drop(silent.wait_for(|silent| silent.contains(&number)).await) } => {}
+                    }
+                    // Held, so that nobody hears that it ended.
+                    std::future::pending::<()>().await;
+                    drop((near_in, near_out, far_in, far_out));
+                });
             }
         });
         Some(cable)
     }
+
+    /// Those made until now are silent.
+    fn cut(&self) {
+        self.silence.send_replace(0..self.made.load(Ordering::Acquire));
+    }
+
+    /// Nothing is on its way any more. A connection that falls silent on its way back to the pool keeps its place there
+    /// until the relay cuts it; who means those that rest waits for them to rest.
+    async fn rests(&self) {
+        let mut before = usize::MAX;
+        while before != self.carried.load(Ordering::Acquire) {
+            before = self.carried.load(Ordering::Acquire);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
 }
 
-async fn carry(mut near: TcpStream, mut far: TcpStream, mut silent: watch::Receiver<bool>, asked: Arc<AtomicU32>) {
-    tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => return,
-        _ = silent.changed() => {}
-    }
+async fn carry(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, carried: &AtomicUsize) {
     let mut piece = [0; 4096];
-    while near.read(&mut piece).await.is_ok_and(|length| length > 0) {
-        asked.fetch_add(u32::from(piece[0] == b'Q'), Ordering::AcqRel);
+    while let Ok(length @ 1..) = from.read(&mut piece).await {
+        carried.fetch_add(length, Ordering::AcqRel);
+        if to.write_all(&piece[..length]).await.is_err() {
+            break;
+        }
     }
-    // The server hears nothing of that.
-    std::future::pending().await
+    drop(to.shutdown().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,7 +171,7 @@ async fn a_server_that_goes_silent_is_given_up_and_reached_again() {
     let lock = "UPDATE schema_version SET version = version";
     let locking = store.begin().await.unwrap();
     locking.connection().execute_unprepared(lock).await.unwrap();
-    cable.silence.send_replace(true);
+    cable.cut();
     drop(locking);
     assert!(matches!(store.check().await, Err(ports::StoreError::Unavailable(_))));
     // Each silent one is given up in its turn, and none is left.
@@ -159,17 +199,66 @@ async fn who_comes_after_one_that_waits_gets_a_connection_that_answers() {
     }
     drop(writings);
     store.check().await.unwrap();
-    cable.silence.send_replace(true);
+    cable.rests().await;
+    cable.cut();
     let waiting = tokio::spawn({
         let store = store.clone();
         async move { store.check().await }
     });
     // By then the first has waited for long, and is not given up yet.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(store.check().await, Ok(()), "it was given a silent one, or asked them one by one");
+    assert_eq!(store.check().await, Ok(()), "it was given a silent one, or waited for them one by one");
     assert!(matches!(waiting.await.unwrap(), Err(ports::StoreError::Unavailable(_))));
-    let asked = cable.asked.load(Ordering::Acquire);
-    assert!((1..=2).contains(&asked), "where one is silent the others are not asked: {asked} were");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_does_not_wait_to_the_end_warns_the_next() {
+    let Some(cable) = Cable::fresh().await else { return };
+    let store = SqlStore::postgres(&cable.url, 2).await.unwrap();
+    let (one, two) = tokio::join!(store.begin(), store.begin());
+    drop((one.unwrap(), two.unwrap()));
+    store.check().await.unwrap();
+    cable.rests().await;
+    cable.cut();
+    // As readiness does, which asks where nothing else does.
+    assert!(tokio::time::timeout(Duration::from_secs(2), store.check()).await.is_err());
+    assert_eq!(store.check().await, Ok(()), "it was given the other silent one");
+}
+
+/// A server that is slow once must not lose all its connections to those who wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_falls_silent_alone_does_not_take_the_others_along() {
+    let Some(cable) = Cable::fresh().await else { return };
+    let store = SqlStore::postgres(&cable.url, 4).await.unwrap();
+    let before = all_backends(&store).await;
+    cable.rests().await;
+    // The oldest of its four.
+    let oldest = cable.made.load(Ordering::Acquire) - 4;
+    cable.silence.send_replace(oldest..oldest + 1);
+    // One after the other gets its turn, and one of them is the silent one.
+    let mut given_up = 0;
+    for _ in 0..4 {
+        given_up += usize::from(tokio::time::timeout(Duration::from_secs(2), store.check()).await.is_err());
+    }
+    assert_eq!(given_up, 1);
+    // By then that one has been asked for a sign of life, and has given none.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let after = all_backends(&store).await;
+    assert_eq!(before.intersection(&after).count(), 3, "{before:?} {after:?}");
+}
+
+/// Which processes of the server the four connections of a store lead to.
+async fn all_backends(store: &SqlStore) -> BTreeSet<i32> {
+    let writings = tokio::join!(store.begin(), store.begin(), store.begin(), store.begin());
+    let mut found = BTreeSet::new();
+    for writing in [writings.0, writings.1, writings.2, writings.3] {
+        let writing = writing.unwrap();
+        let asked =
+            sea_orm::Statement::from_string(sea_orm::DatabaseBackend::Postgres, "SELECT pg_backend_pid() AS pid");
+        let row = writing.connection().query_one_raw(asked).await.unwrap().unwrap();
+        found.insert(row.try_get::<i32>("", "pid").unwrap());
+    }
+    found
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -208,4 +297,33 @@ async fn a_transaction_that_is_given_up_while_it_begins_swallows_no_later_write(
         backends.insert(row.try_get::<i32>("", "pid").unwrap());
     }
     assert!(backends.len() <= 3, "{backends:?}");
+}
+
+/// Each message changes these. PostgreSQL counts a column as indexed when any index has it, in its condition too.
+#[tokio::test]
+async fn what_each_message_changes_of_its_conversation_is_in_no_index() {
+    let Some(url) = fresh_url().await else { return };
+    let store = SqlStore::postgres(&url, 2).await.unwrap();
+    let witness = Database::connect(&url).await.unwrap();
+    let indexed = "SELECT DISTINCT a.attname::TEXT AS name FROM pg_index i
+        JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid AND d.refobjid = i.indrelid
+        JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE i.indrelid = $1::TEXT::regclass";
+    let columns = async |table: &str| {
+        let asked =
+            sea_orm::Statement::from_sql_and_values(sea_orm::DatabaseBackend::Postgres, indexed, [table.into()]);
+        let rows = witness.query_all_raw(asked).await.unwrap();
+        rows.iter().map(|row| row.try_get::<String>("", "name").unwrap()).collect::<Vec<_>>()
+    };
+    let of_conversations = columns("conversations").await;
+    assert!(of_conversations.contains(&"stage".to_owned()), "{of_conversations:?}");
+    for changed in
+        ["last_activity_at", "last_inbound_at", "unread", "preview", "preview_kind", "next_sequence", "version"]
+    {
+        assert!(!of_conversations.contains(&changed.to_owned()), "{changed}");
+    }
+    for changed in ["state", "outcome", "claim"] {
+        assert!(!columns("attempts").await.contains(&changed.to_owned()), "{changed}");
+    }
+    store.close().await;
 }
