@@ -34,6 +34,8 @@ const DECLARE_PATIENCE: Duration = Duration::from_secs(60);
 const PROBE: Duration = Duration::from_secs(1);
 /// How long an answer may take before the connection counts as dead. A busy broker answers in tenths of a second.
 const ANSWER: Duration = Duration::from_secs(4);
+/// A connection that stood for so long begins the pauses between tries anew.
+const STOOD: Duration = Duration::from_secs(5);
 /// How often a connection is looked at besides its events: lapin does not report every kind of end.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -226,11 +228,12 @@ impl Dial {
         loop {
             match self.connect(number + 1).await {
                 Ok(live) => {
-                    (number, failures) = (live.number, 0);
-                    let live = Arc::new(live);
+                    number = live.number;
+                    let (live, begun) = (Arc::new(live), tokio::time::Instant::now());
                     tracing::info!(purpose = ?self.purpose, number, "connected to the broker");
                     state.send_replace(State::Up(live.clone()));
                     let why = watch_over(&live).await;
+                    failures = failures_after(failures, begun.elapsed());
                     tracing::warn!(purpose = ?self.purpose, number, %why, "lost the broker");
                     state.send_replace(State::Down(BusError::Unavailable(why)));
                     // In good order if it still can. It may be half dead, and the next one does not wait for it.
@@ -326,6 +329,12 @@ fn silent() -> BusError {
     BusError::Unavailable(format!("the broker did not answer within {ANSWER:?}"))
 }
 
+/// How many failures in a row there are when a connection has ended that stood for so long: a broker that takes
+/// connections and drops them is as good as away.
+fn failures_after(before: u32, stood: Duration) -> u32 {
+    if stood < STOOD { before.saturating_add(1) } else { 0 }
+}
+
 /// The pause after so many failures in a row: 100 ms doubled up to 1 s, half of it by chance, so that the replicas of a
 /// mesh do not come back to a restarted broker all at once.
 pub(crate) fn backoff(failures: u32) -> Duration {
@@ -390,6 +399,13 @@ mod tests {
     fn a_broker_that_is_back_is_found_within_a_second() {
         assert!((0..100).all(|failures| backoff(failures) <= Duration::from_secs(1)));
         assert!(backoff(0) <= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_broker_that_takes_connections_and_drops_them_is_left_alone_ever_longer() {
+        let failures = (0..5).fold(0, |failures, _| failures_after(failures, STOOD / 2));
+        assert!(backoff(failures) >= Duration::from_millis(500));
+        assert_eq!(failures_after(failures, STOOD), 0, "one that stood is made again at once");
     }
 
     #[test]
