@@ -32,7 +32,11 @@ pub(crate) async fn run(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll, dra
         }
         match once(kit, live, source).await {
             Ok(()) => backoff.reset(),
-            Err(pause) => tokio::time::sleep(pause.unwrap_or_else(|| backoff.pause())).await,
+            // The provider's word counts for all replicas: the lease is kept, so that no other asks meanwhile.
+            Err(pause) => tokio::select! {
+                () = tokio::time::sleep(pause.unwrap_or_else(|| backoff.pause())) => {}
+                () = lost(kit, live) => {}
+            },
         }
     }
 }
@@ -56,7 +60,8 @@ async fn owned(kit: &Kit, live: &Live) -> bool {
 async fn lost(kit: &Kit, live: &Live) {
     loop {
         tokio::time::sleep(kit.config.poll_lease / 3).await;
-        // Who cannot ask goes on: two that poll at once get the same arrivals, with the same ids.
+        // Who cannot ask goes on. Of two that poll at once the provider may end one; both keep what they got under the
+        // same ids, and the cursor moves after that.
         let claimed = kit.env.leases.claim(&key(live), &kit.env.replica, kit.now(), kit.config.poll_lease).await;
         if claimed == Ok(false) {
             return;

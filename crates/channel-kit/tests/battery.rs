@@ -178,6 +178,25 @@ async fn a_poll_keeps_its_lease_however_long_it_takes_and_ends_with_it() {
     running.drain().await;
 }
 
+/// What is wrong with an account, or when it may be asked again, the provider says to all replicas.
+#[tokio::test]
+async fn a_polled_account_that_rests_is_asked_by_no_other_replica() {
+    let world = World::open().await;
+    let provider = FakeProvider::new(Reply::Answer(answer(401, &json!({}))));
+    let lease = Duration::from_millis(600);
+    let config = channel_kit::KitConfig { poll_lease: lease, quarantine: Duration::from_secs(3_600), ..world.config() };
+    let running = world.start(Arc::new(Echo), config, &[(polled_account(), provider.clone())]).await;
+    until("it is polled", async || provider.asked().len() == 1).await;
+    let key = format!("poll:{}", polled_account().id);
+    for _ in 0..6 {
+        tokio::time::sleep(lease / 2).await;
+        let claimed = world.env.leases.claim(&key, "other", world.env.clock.now(), Duration::ZERO).await;
+        assert_eq!(claimed, Ok(false), "another replica would ask");
+    }
+    assert_eq!(provider.asked().len(), 1);
+    running.drain().await;
+}
+
 #[tokio::test]
 async fn the_handshake_and_a_new_account_need_no_restart() {
     let world = World::open().await;
