@@ -120,9 +120,9 @@ async fn look(
         }
         let span = tracing::Span::current();
         let items: Vec<Item> = proposals.into_iter().map(|one| Item::new(Event::Assign(one), span.clone())).collect();
-        match shell.attempt(&items).await {
-            Ok(carried) if carried.iter().any(|one| one.why == "assigned") => overtaken = 0,
-            Ok(_) => {
+        match attempt(shell, &items).await {
+            Ok(true) => overtaken = 0,
+            Ok(false) => {
                 overtaken += 1;
                 if overtaken == OVERTAKEN_AT_MOST {
                     // By rules that are older here than in the store, as it seems. The sweep comes back.
@@ -137,4 +137,26 @@ async fn look(
         }
     }
     Ok(Looked::MoreToGive)
+}
+
+/// Carries the assignments out, and answers whether one was. When the store refuses them together they go one by one:
+/// what is wrong with one of them must not leave all others waiting.
+async fn attempt(shell: &Shell, items: &[Item]) -> Result<bool, Stop> {
+    match shell.attempt(items).await {
+        Ok(carried) => Ok(carried.iter().any(|one| one.why == "assigned")),
+        Err(Stop::Refused(_)) if items.len() > 1 => {
+            let mut assigned = false;
+            for item in items {
+                match Box::pin(attempt(shell, std::slice::from_ref(item))).await {
+                    Ok(one) => assigned |= one,
+                    Err(Stop::Refused(reason)) => {
+                        tracing::error!(event = ?item.event, reason, "an assignment is refused by the store; it waits");
+                    }
+                    Err(stop) => return Err(stop),
+                }
+            }
+            Ok(assigned)
+        }
+        Err(stop) => Err(stop),
+    }
 }

@@ -121,7 +121,9 @@ impl Free {
             return BTreeSet::new();
         }
         let served = self.served(roster);
-        let few = |queue: &QueueId| served.get(queue).copied().unwrap_or_default() < enough;
+        // All members of a small queue are all there can be.
+        let few =
+            |queue: &QueueId| served.get(queue).copied().unwrap_or_default() < enough.min(roster.members(*queue).len());
         waiting.iter().map(|one| one.queue).filter(few).collect()
     }
 
@@ -231,6 +233,9 @@ mod tests {
         assert_eq!(free.scarce(&roster, &[], 1), [].into());
         assert_eq!(free.scarce(&roster, &[first], 1), [].into());
         assert_eq!(free.scarce(&roster, &[first, second], 2), [narrow.id].into());
+        let mut known = free;
+        known.seats.insert(world.user(200), seat(&world, 200));
+        assert_eq!(known.scarce(&roster, &[first, second], 2), [].into(), "it has one member, who is known");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 mod world;
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicU32, Ordering},
 };
 
@@ -24,6 +24,8 @@ struct Scripted {
     inner: Arc<dyn Journal>,
     /// Commits stand, but the router never hears of it: it is killed at that moment.
     silent: bool,
+    /// Commits that touch this conversation are refused.
+    refused: Mutex<Option<ConversationId>>,
     /// So many commits find the store away.
     away: AtomicU32,
     commits: AtomicU32,
@@ -38,6 +40,9 @@ impl Journal for Scripted {
     async fn commit(&self, commit: &Commit) -> Result<Vec<DeskEvent>, CommitError> {
         if self.away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Err(StoreError::Unavailable("a test".into()).into());
+        }
+        if commit.conversations.iter().any(|one| Some(one.id) == *self.refused.lock().unwrap()) {
+            return Err(StoreError::Refused("a test".into()).into());
         }
         let events = self.inner.commit(commit).await;
         self.commits.fetch_add(1, Ordering::SeqCst);
@@ -110,7 +115,7 @@ impl Journal for Scripted {
 
 fn scripted(world: &World, silent: bool, away: u32) -> (Arc<Scripted>, runtime::Env) {
     let inner = Arc::clone(&world.env.journal);
-    let journal = Arc::new(Scripted { inner, silent, away: away.into(), commits: 0.into() });
+    let journal = Arc::new(Scripted { inner, silent, refused: Mutex::default(), away: away.into(), commits: 0.into() });
     let env = runtime::Env { journal: Arc::clone(&journal) as _, ..world.env.clone() };
     (journal, env)
 }
@@ -178,6 +183,29 @@ async fn while_the_store_is_away_nothing_is_lost_or_reordered() {
     let conversation = world.open("ana").await.id;
     world.quiet().await;
     texts_in_order(&world, conversation, 50).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_the_store_refuses_does_not_leave_the_others_waiting() {
+    let world = World::new(Distribution::Circular).await;
+    let (journal, env) = scripted(&world, false, 0);
+    let running = world.start_with(env);
+    for name in ["ana", "bia", "caio"] {
+        world.says(name, "oi").await;
+        world.open(name).await;
+    }
+    world.quiet().await;
+    // The one that has waited longest goes first.
+    let refused = world.open("ana").await.id;
+    *journal.refused.lock().unwrap() = Some(refused);
+    running.online(&world, 0, 3).await;
+    for name in ["bia", "caio"] {
+        world.until("the others", async || (world.open(name).await.stage == Stage::Active).then_some(())).await;
+    }
+    assert_eq!(world.open("ana").await.stage, Stage::Waiting);
+    *journal.refused.lock().unwrap() = None;
+    world.until("it too", async || (world.open("ana").await.stage == Stage::Active).then_some(())).await;
     running.stop().await;
 }
 
