@@ -26,6 +26,8 @@ pub(crate) const REPLICAS: usize = 2;
 pub(crate) const PEOPLE: [&str; 3] = ["ana@mesh.example", "bruno@mesh.example", "carla@mesh.example"];
 /// Their password.
 pub(crate) const PASSWORD: &str = "Mesh-Pass-1!";
+/// Where the cables to the servers are: an address of this machine that services take for one across a network.
+const NETWORK: &str = "127.0.0.2";
 /// What the provider shows at the hook.
 pub(crate) const SECRET: &str = "mesh-secret";
 /// How long the mesh may take to start, on a busy machine.
@@ -68,11 +70,11 @@ impl Mesh {
         let servers = Servers::start(&folder).await?;
         let mut cables = Vec::new();
         for server in Server::ALL {
-            cables.push((server, Relay::start(spare_port()?, vec![servers.port(server)?]).await?));
+            cables.push((server, Relay::start(NETWORK, spare_port()?, vec![servers.port(server)?]).await?));
         }
         let mut doors = BTreeMap::new();
         for service in SERVICES {
-            doors.insert(service, Relay::start(spare_port()?, vec![spare_port()?, spare_port()?]).await?);
+            doors.insert(service, Relay::start("127.0.0.1", spare_port()?, vec![spare_port()?, spare_port()?]).await?);
         }
         let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
         let mut mesh = Self {
@@ -226,15 +228,16 @@ impl Mesh {
     fn configure(&self, keys: &str) -> Result<()> {
         let secret_keys = keys.to_owned();
         let public_keys: String = keys.lines().filter(|line| !line.starts_with("permit_seed")).map(line).collect();
-        let administrator = self.servers.port(Server::Rabbitmq)?;
-        let text = self.text("administrator", "guest", administrator, &public_keys)?;
+        // That user is let in by the broker's own address alone.
+        let direct = format!("127.0.0.1:{}", self.servers.port(Server::Rabbitmq)?);
+        let text = self.text("administrator", "guest", &direct, &public_keys)?;
         std::fs::write(self.config("administrator"), text)?;
         for service in SERVICES {
             for replica in 0..REPLICAS {
                 let keys = if service == "session" { &secret_keys } else { &public_keys };
-                let amqp = self.cable(Server::Rabbitmq)?.port;
+                let amqp = format!("{NETWORK}:{}", self.cable(Server::Rabbitmq)?.port);
                 let name = format!("{service}-{replica}");
-                let text = self.text(&name, &format!("afluente-{service}"), amqp, keys)?;
+                let text = self.text(&name, &format!("afluente-{service}"), &amqp, keys)?;
                 std::fs::write(self.config(&name), text)?;
             }
         }
@@ -242,7 +245,7 @@ impl Mesh {
         Ok(())
     }
 
-    fn text(&self, name: &str, user: &str, amqp: u16, keys: &str) -> Result<String> {
+    fn text(&self, name: &str, user: &str, amqp: &str, keys: &str) -> Result<String> {
         let port = |server| self.cable(server).map(|relay| relay.port);
         let door = |service| self.door(service).map(|relay| relay.port);
         Ok(format!(
@@ -252,10 +255,10 @@ data = "{data}"
 media = "{media}"
 public_url = "http://127.0.0.1:{hooks}"
 partitions = 4
-amqp_url = "amqp://{user}:{user}@127.0.0.1:{amqp}/%2f"
+amqp_url = "amqp://{user}:{user}@{amqp}/%2f"
 amqp_declare = {declare}
-postgres_url = "postgres://afluente@127.0.0.1:{postgres}/afluente"
-redis_url = "redis://127.0.0.1:{redis}"
+postgres_url = "postgres://afluente@{NETWORK}:{postgres}/afluente"
+redis_url = "redis://{NETWORK}:{redis}"
 http_allow = ["127.0.0.1:{simulator}"]
 
 [peers]

@@ -45,9 +45,9 @@ struct Harm {
 }
 
 impl Relay {
-    /// Listens on `port` of the loopback address.
-    pub(crate) async fn start(port: u16, behind: Vec<u16>) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    /// Listens on `port` of an address of this machine.
+    pub(crate) async fn start(host: &str, port: u16, behind: Vec<u16>) -> Result<Self> {
+        let listener = TcpListener::bind((host, port)).await?;
         let state = Arc::new(State {
             behind: Mutex::new(behind),
             next: AtomicUsize::new(0),
