@@ -189,6 +189,7 @@ impl Question {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use tokio::net::TcpListener;
 
     use super::*;

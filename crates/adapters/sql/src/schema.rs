@@ -1,6 +1,6 @@
 //! The tables. One text for both databases; four words differ: `{serial}` (a growing number that is the primary key),
 //! `{rowid}` (a number that is the primary key), `{bytes}` (bytes) and `{clustered}` (rows kept in the primary key,
-//! where the database can).
+//! where the database can). What begins with `{postgres}` is for PostgreSQL alone.
 //!
 //! Ids are TEXT in their printed form, times BIGINT milliseconds, enums TEXT in their serde names, structures TEXT with
 //! JSON. `thread` columns hold organization, account and address in one key, so that a batch asks for its threads with
@@ -183,6 +183,7 @@ const VERSION_10: &[&str] = &[
     "CREATE INDEX seats_free ON seats (organization, last_assigned_at, user_id)
         WHERE presence = 'online' AND load < capacity",
     "CREATE INDEX attempts_begun ON attempts (begun_at)",
+    "{postgres}ALTER TABLE conversations SET (fillfactor = 70)",
 ];
 
 // What the ones before are instead of. Apart from them: to drop an index waits for all who read its table, and whoever
