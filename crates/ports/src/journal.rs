@@ -32,8 +32,11 @@ pub struct Lookup {
     pub caused: BTreeSet<EventId>,
     /// These seats.
     pub seats: BTreeSet<(OrganizationId, UserId)>,
-    /// These parked messages (with the outgoing messages that are in doubt, and their conversations).
+    /// These parked messages (with the outgoing messages that are in doubt, their conversations, and what the send
+    /// ledger knows of them).
     pub parked: BTreeSet<(OrganizationId, ParkedId)>,
+    /// Which parts of these outgoing messages the send ledger knows a provider took.
+    pub taken: BTreeSet<MessageId>,
 }
 
 /// The answer to a [`Lookup`]: what exists; the rest is absent.
@@ -61,6 +64,8 @@ pub struct Snapshot {
     pub seats: BTreeMap<(OrganizationId, UserId), Seat>,
     /// Parked messages, without their bodies.
     pub parked: BTreeMap<ParkedId, ParkedEntry>,
+    /// What a provider took, by the send ledger: parts, and the provider's ids of them.
+    pub taken: BTreeMap<MessageId, BTreeMap<u16, Vec<String>>>,
 }
 
 /// What is written in one commit, or not at all. `version` of a conversation, message, contact or seat is the one that

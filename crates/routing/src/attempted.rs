@@ -1,6 +1,6 @@
 //! What became of our own request to the provider.
 
-use domain::{Attempted, Code, DeliveryState, Failure, Inbound, Message, Outcome, Timestamp, error::codes};
+use domain::{Attempted, Code, DeliveryState, Failure, Inbound, Message, Outcome, Thread, Timestamp, error::codes};
 
 use crate::{Change, Decision, Effect, State, receipt, send};
 
@@ -15,18 +15,11 @@ pub(crate) fn decide(state: &State, inbound: &Inbound, attempted: &Attempted, no
         Outcome::Accepted { provider_ids } => {
             decision.why = "accepted";
             note(&mut message, attempted, DeliveryState::Accepted, provider_ids, None, now);
-            for id in provider_ids {
-                decision.changes.push(Change::ProviderId {
-                    account: inbound.thread.account,
-                    id: id.clone(),
-                    message: message.id,
-                    organization: message.organization,
-                });
-            }
-            receipt::apply_held(&mut decision, state, &inbound.thread, provider_ids, &mut message);
+            known_by(&mut decision, state, &inbound.thread, provider_ids, &mut message);
         }
         Outcome::InDoubt { failure } => {
             decision.why = "in_doubt";
+            recall(&mut decision, state, &inbound.thread, &mut message, now);
             let failure = coded(failure, codes::IN_DOUBT);
             if park(&mut message, attempted, &failure, now) {
                 ask(&mut decision, state, attempted.part, &message, &failure, now);
@@ -42,6 +35,30 @@ pub(crate) fn decide(state: &State, inbound: &Inbound, attempted: &Attempted, no
         decision.message(message);
     }
     decision
+}
+
+/// From now on the provider's ids name the message, and what was heard of them before is told.
+fn known_by(decision: &mut Decision, state: &State, thread: &Thread, ids: &[String], message: &mut Message) {
+    for id in ids {
+        decision.changes.push(Change::ProviderId {
+            account: thread.account,
+            id: id.clone(),
+            message: message.id,
+            organization: message.organization,
+        });
+    }
+    receipt::apply_held(decision, state, thread, ids, message);
+}
+
+/// Notes what the send ledger knows that the provider took: a replica may have noted it there, and crashed before it told
+/// anybody.
+pub(crate) fn recall(decision: &mut Decision, state: &State, thread: &Thread, message: &mut Message, now: Timestamp) {
+    for (part, ids) in state.taken.get(&message.id).into_iter().flatten() {
+        let Some(delivery) = &mut message.delivery else { return };
+        if delivery.note(*part, delivery.planned, DeliveryState::Accepted, ids, None, now) {
+            known_by(decision, state, thread, ids, message);
+        }
+    }
 }
 
 fn note(
@@ -191,6 +208,18 @@ mod tests {
         // A receipt proves that it went out after all.
         world.accepted("ana", message, 0, 1, &["gs-1"]);
         assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
+    }
+
+    #[test]
+    fn x_2_what_the_ledger_knows_is_in_no_doubt() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.takes(message, 0, &["gs-1"]);
+        let decision =
+            world.attempted("ana", message, 0, 1, Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) });
+        assert!(decision.effects.is_empty(), "nobody is asked");
+        assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
+        assert_eq!(world.receipt("ana", &["gs-1"], DeliveryState::Delivered).why, "matched");
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn arrived(rules: &Rules, state: &State, inbound: &Inbound, stamped: &Stamped<Ev
         InboundBody::Message(said) => ("message", message::decide(rules, state, inbound, said, stamped.at)),
         InboundBody::Receipt(receipt) => ("receipt", receipt::decide(state, inbound, receipt, stamped.at)),
         InboundBody::Attempted(attempted) => ("attempted", attempted::decide(state, inbound, attempted, stamped.at)),
-        InboundBody::Refused(refusal) => ("refused", refused::decide(state, refusal, stamped.at)),
+        InboundBody::Refused(refusal) => ("refused", refused::decide(state, inbound, refusal, stamped.at)),
         InboundBody::MediaSettled(settled) => ("media", media::decide(state, settled)),
         // The session service keeps consent; the router only notes that it saw the event.
         InboundBody::Consent(_) => ("consent", Decision::unchanged("consent")),

@@ -8,7 +8,7 @@ use domain::{
     error::codes,
 };
 
-use crate::{Change, Decide, Decision, State, order::Order, retry};
+use crate::{Change, Decide, Decision, State, attempted, order::Order, retry};
 
 /// What is decided, by whom.
 struct Verdict<'a> {
@@ -93,19 +93,27 @@ fn in_doubt(state: &State, entry: &ParkedEntry, verdict: &Verdict<'_>) -> Decisi
     let organization = entry.parked.organization;
     let found = entry.parked.message.and_then(|id| state.messages.get(&id));
     let Some(found) = found.filter(|found| Some(found.organization) == organization) else { return missing() };
-    let Some(delivery) = found.delivery.as_ref().filter(|one| one.state == DeliveryState::Parked) else {
-        return Decision::unchanged("in_doubt_no_longer");
+    let Some(conversation) = state.conversation_of(found.organization, found.conversation) else { return missing() };
+    // Who sent it may have crashed before they told it; then the ledger knows better than the person.
+    let mut decision = Decision::unchanged("in_doubt_no_longer");
+    let mut message = found.clone();
+    attempted::recall(&mut decision, state, &conversation.thread, &mut message, verdict.now);
+    let Some(mut delivery) = message.delivery.clone().filter(|one| one.state == DeliveryState::Parked) else {
+        if message != *found {
+            decision.message(message);
+        }
+        return decision;
     };
-    if verdict.ruling == Ruling::Again {
-        let conversation = state.conversation_of(found.organization, found.conversation);
-        return conversation.map_or_else(missing, |one| retry::try_again(state, one, Some(found), verdict.now));
-    }
-    let mut delivery = delivery.clone();
-    if verdict.ruling != Ruling::Arrived {
-        return failed(found, delivery, verdict);
-    }
-    delivery.settle(DeliveryState::Sent, None, verdict.now);
-    moved("said_to_have_arrived", found, delivery)
+    let mut ruled = match verdict.ruling {
+        Ruling::Again => retry::try_again(state, conversation, Some(&message), verdict.now),
+        Ruling::Arrived => {
+            delivery.settle(DeliveryState::Sent, None, verdict.now);
+            moved("said_to_have_arrived", &message, delivery)
+        }
+        _ => failed(&message, delivery, verdict),
+    };
+    ruled.changes.append(&mut decision.changes);
+    ruled
 }
 
 /// An outgoing message that was on its way to the gate or the channel when it was parked ends with it: it failed.
@@ -256,6 +264,28 @@ mod tests {
         assert_eq!((decision.why, decision.effects.len()), ("in_doubt_no_longer", 0));
         assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
         assert!(!world.state.parked[&parked].is_listed());
+    }
+
+    #[test]
+    fn x_2_what_the_ledger_knows_is_told_whatever_a_person_says() {
+        for ruling in [Ruling::Again, Ruling::Arrived, Ruling::Failed, Ruling::Discard] {
+            let (mut world, message, parked) = doubtful();
+            world.takes(message, 0, &["gs-1"]);
+            let decision = order(&mut world, &[parked], ruling, Some("a reason"));
+            assert_eq!((decision.why, decision.effects.len()), ("in_doubt_no_longer", 0), "{ruling:?}");
+            assert_eq!(world.delivery(message).state, DeliveryState::Accepted, "{ruling:?}");
+            assert!(!world.state.parked[&parked].is_listed());
+            assert_eq!(world.receipt("ana", &["gs-1"], DeliveryState::Read).why, "matched");
+        }
+        // One part of two: the other is what the person decides about.
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.attempted("ana", message, 0, 2, Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) });
+        let parked = park(&mut world, "doubt", codes::IN_DOUBT, Some(message));
+        world.takes(message, 0, &["gs-1"]);
+        assert_eq!(order(&mut world, &[parked], Ruling::Again, None).why, "tried_again");
+        let states: Vec<_> = world.delivery(message).parts.iter().map(|part| part.state).collect();
+        assert_eq!(states, [DeliveryState::Accepted, DeliveryState::Queued]);
     }
 
     #[test]

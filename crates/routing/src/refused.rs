@@ -1,32 +1,30 @@
 //! The gate did not let a message pass that was already on its way.
 
-use domain::{DeliveryState, GateRefusal, Timestamp};
+use domain::{DeliveryState, GateRefusal, Inbound, Timestamp};
 
-use crate::{Decision, State};
+use crate::{Decision, State, attempted};
 
-pub(crate) fn decide(state: &State, refusal: &GateRefusal, now: Timestamp) -> Decision {
+pub(crate) fn decide(state: &State, inbound: &Inbound, refusal: &GateRefusal, now: Timestamp) -> Decision {
     let Some(known) = state.messages.get(&refusal.message) else { return Decision::unchanged("unknown_message") };
     let mut message = known.clone();
+    let mut decision = Decision::unchanged("refused_by_gate");
+    decision.message = Some(message.id);
+    // An attempt before this one may have gone through, and nobody told.
+    attempted::recall(&mut decision, state, &inbound.thread, &mut message, now);
     let Some(delivery) = &mut message.delivery else { return Decision::unchanged("unknown_message") };
     // The gate speaks of the whole message: what was not yet accepted will not go.
     let open = delivery.parts.iter().position(|part| part.state == DeliveryState::Queued);
     let part = u16::try_from(open.unwrap_or(delivery.parts.len())).unwrap_or(u16::MAX);
-    if part >= delivery.planned.max(1) {
+    // Each of them, not the first alone: an earlier attempt may yet turn out to have sent that one, and those after it
+    // would be waited for without end.
+    for part in part..delivery.planned.max(1) {
+        let failure = Some(refusal.failure.clone());
+        delivery.note(part, delivery.planned, DeliveryState::Failed, &[], failure, now);
+    }
+    if message == *known {
         // It was let pass before, and the request was decided again: nothing is left to refuse.
         return Decision::unchanged("stale");
     }
-    // Each of them, not the first alone: an earlier attempt may yet turn out to have sent that one, and those after it
-    // would be waited for without end.
-    let mut changed = false;
-    for part in part..delivery.planned.max(1) {
-        let failure = Some(refusal.failure.clone());
-        changed |= delivery.note(part, delivery.planned, DeliveryState::Failed, &[], failure, now);
-    }
-    if !changed {
-        return Decision::unchanged("stale");
-    }
-    let mut decision = Decision::unchanged("refused_by_gate");
-    decision.message = Some(message.id);
     decision.message(message);
     decision
 }
@@ -68,6 +66,32 @@ mod tests {
         assert_eq!(delivery.parts[0].state, DeliveryState::Accepted);
         assert_eq!(delivery.state, DeliveryState::Failed, "nobody sends the second part");
         assert_eq!(delivery.failure.map(|failure| failure.code), Some(codes::OPTED_OUT));
+    }
+
+    #[test]
+    fn what_the_ledger_knows_of_a_refused_message_is_told() {
+        for (taken, state) in [(1, DeliveryState::Failed), (2, DeliveryState::Delivered)] {
+            let mut world = World::serving("ana");
+            let message = world.send(0, "ana", "bom dia");
+            let doubt = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };
+            world.attempted("ana", message, 0, 2, doubt);
+            let conversation = world.open("ana").id;
+            world.order(0, Command::Retry { conversation, message });
+            // The replica that was cut off noted what it sent, and crashed; the contact's phone has told the provider.
+            for part in 0..taken {
+                world.takes(message, part, &[&format!("gs-{part}")]);
+                world.receipt("ana", &[&format!("gs-{part}")], DeliveryState::Delivered);
+            }
+            let refusal = GateRefusal { message, failure: Failure::of(codes::OPTED_OUT) };
+            let inbound = world.event("ana", InboundBody::Refused(refusal));
+            world.inbound(inbound);
+            let delivery = world.delivery(message);
+            assert_eq!(delivery.state, state, "{delivery:?}");
+            assert_eq!(delivery.parts[0].state, DeliveryState::Delivered);
+            assert_eq!(delivery.failure.is_some(), taken == 1, "the second part was refused");
+            // What comes later of it finds it.
+            assert_eq!(world.receipt("ana", &["gs-0"], DeliveryState::Read).why, "matched");
+        }
     }
 
     #[test]

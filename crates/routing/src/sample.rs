@@ -237,6 +237,12 @@ impl World {
         self.attempted(name, message, part, planned, Outcome::Accepted { provider_ids })
     }
 
+    /// The send ledger knows that the provider took a part, and nobody told.
+    pub(crate) fn takes(&mut self, message: MessageId, part: u16, ids: &[&str]) {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        self.state.taken.entry(message).or_default().insert(part, ids);
+    }
+
     pub(crate) fn heard(&self, ids: &[&str], state: DeliveryState) -> Receipt {
         let provider_ids = ids.iter().map(|id| (*id).to_owned()).collect();
         Receipt { provider_ids, state, at: self.now, failure: None }

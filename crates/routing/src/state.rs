@@ -33,6 +33,9 @@ pub struct State {
     pub seats: BTreeMap<(OrganizationId, UserId), Seat>,
     /// Parked messages, without their bodies.
     pub parked: BTreeMap<ParkedId, ParkedEntry>,
+    /// What a provider took, by the send ledger, whether somebody told of it or not: parts, and the provider's ids of
+    /// them. Known of messages that are in doubt or refused.
+    pub taken: BTreeMap<MessageId, BTreeMap<u16, Vec<String>>>,
 }
 
 impl State {

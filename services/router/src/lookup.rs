@@ -58,12 +58,17 @@ fn of_inbound(lookup: &mut Lookup, inbound: &Inbound) {
         }
         InboundBody::Attempted(attempted) => {
             lookup.messages.insert((organization, attempted.message));
-            if let Outcome::Accepted { provider_ids } = &attempted.outcome {
-                lookup.provider_ids.extend(provider_ids.iter().map(|id| (account, id.clone())));
+            match &attempted.outcome {
+                Outcome::Accepted { provider_ids } => {
+                    lookup.provider_ids.extend(provider_ids.iter().map(|id| (account, id.clone())));
+                }
+                Outcome::InDoubt { .. } => drop(lookup.taken.insert(attempted.message)),
+                _ => {}
             }
         }
         InboundBody::Refused(refusal) => {
             lookup.messages.insert((organization, refusal.message));
+            lookup.taken.insert(refusal.message);
         }
         InboundBody::MediaSettled(settled) => {
             lookup.caused.insert(settled.message_event);
@@ -103,7 +108,7 @@ fn of_command(lookup: &mut Lookup, organization: OrganizationId, command: &Comma
 }
 
 /// What only the first answer tells: the seats of the agents who serve these conversations, the contact that a card was
-/// saved as, the message that a retried one answers. None when nothing is missing.
+/// saved as, the message that a retried one answers, the receipts of what the ledger knows was taken. None when nothing is missing.
 pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State) -> Option<Lookup> {
     let mut lookup = Lookup::default();
     for event in events {
@@ -120,8 +125,13 @@ pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State)
             }
             Event::Due(due) => (due.organization, due.conversation),
             Event::Inbound(inbound) => {
-                if let InboundBody::Attempted(attempted) = &inbound.body {
-                    answered(&mut lookup, state, attempted.message);
+                match &inbound.body {
+                    InboundBody::Attempted(attempted) => {
+                        answered(&mut lookup, state, attempted.message);
+                        taken(&mut lookup, state, attempted.message);
+                    }
+                    InboundBody::Refused(refusal) => taken(&mut lookup, state, refusal.message),
+                    _ => {}
                 }
                 continue;
             }
@@ -151,6 +161,16 @@ pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State)
 fn answered_by_parked(lookup: &mut Lookup, state: &State, parked: &domain::ParkedId) {
     if let Some(message) = state.parked.get(parked).and_then(|entry| entry.parked.message) {
         answered(lookup, state, message);
+        taken(lookup, state, message);
+    }
+}
+
+/// Receipts may wait for the ids by which the ledger knows a message.
+fn taken(lookup: &mut Lookup, state: &State, message: domain::MessageId) {
+    let account = state.messages.get(&message).and_then(|found| state.conversations.get(&found.conversation));
+    if let (Some(conversation), Some(parts)) = (account, state.taken.get(&message)) {
+        let ids = parts.values().flatten().map(|id| (conversation.thread.account, id.clone()));
+        lookup.provider_ids.extend(ids);
     }
 }
 
@@ -174,4 +194,5 @@ pub(crate) fn merge(state: &mut State, snapshot: Snapshot) {
     state.held.extend(snapshot.held);
     state.seats.extend(snapshot.seats);
     state.parked.extend(snapshot.parked);
+    state.taken.extend(snapshot.taken);
 }

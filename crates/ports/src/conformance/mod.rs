@@ -221,7 +221,7 @@ macro_rules! conformance {
         $crate::conformance_tests!(
             reopening,
             $fresh,
-            [reopening_keeps_what_arrived, a_commit_that_does_not_stand_reopens_nothing,]
+            [reopening_keeps_what_arrived, a_commit_that_does_not_stand_reopens_nothing, what_was_taken_is_answered,]
         );
     };
     (shelves, $fresh:expr) => {

@@ -1,16 +1,17 @@
 //! The promises about messages that are tried again: [`crate::Journal`] forgets attempts of the [`crate::Ledger`].
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use domain::MessageId;
+use domain::{MessageId, Parked};
 
 use super::{
     ledger::{self, accepted, begin, message, rejected},
+    parking::parked,
     samples::World,
 };
 use crate::{
     Begun, Journal, Ledger,
-    journal::{Commit, CommitError, Reopened},
+    journal::{Commit, CommitError, Lookup, Reopened},
 };
 
 /// Both ports of one store.
@@ -56,4 +57,19 @@ pub async fn a_commit_that_does_not_stand_reopens_nothing((journal, ledger): Pai
     assert_eq!(begin(&ledger, message, 1, 2).await, Ok(Begun::Done(accepted())));
     assert_eq!(begin(&ledger, message, 2, 2).await, Ok(Begun::Done(rejected())));
     assert_eq!(begin(&ledger, message, 3, 2).await, Ok(Begun::InDoubt));
+}
+
+/// What providers took is answered for the messages that are asked about, with the providers' ids; no refusal, no doubt.
+pub async fn what_was_taken_is_answered((journal, ledger): Pair) {
+    let (message, other) = (tried(&ledger).await, tried(&ledger).await);
+    let lookup = Lookup { taken: [message, super::ledger::message()].into(), ..Lookup::default() };
+    let ids = vec!["wamid.1".to_owned(), "gs-1".to_owned()];
+    let parts = BTreeMap::from([(0, ids.clone()), (1, ids)]);
+    assert_eq!(journal.load(&lookup).await.unwrap().taken, BTreeMap::from([(message, parts.clone())]));
+    // It is told of a parked message that names it, too.
+    let world = World::new();
+    let entry = Parked { message: Some(other), ..parked(&world, 1) };
+    journal.commit(&Commit { parked: vec![entry.clone()], ..Commit::default() }).await.unwrap();
+    let lookup = Lookup { parked: [(world.organization, entry.id)].into(), ..Lookup::default() };
+    assert_eq!(journal.load(&lookup).await.unwrap().taken, BTreeMap::from([(other, parts)]));
 }

@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Contact, ContactId, Conversation, DeskEvent, Message, OrganizationId, Partition, QueueId, Seat, Thread, Timestamp,
-    UserId, Waiting,
+    Contact, ContactId, Conversation, DeskEvent, Message, MessageId, OrganizationId, Outcome, Partition, QueueId, Seat,
+    Thread, Timestamp, UserId, Waiting,
 };
 use ports::{
     Journal, StoreError,
@@ -49,9 +49,11 @@ impl Tables {
             if let Some(message) = kept.parked.message {
                 let doubted = Lookup { messages: [(*organization, message)].into(), ..Lookup::default() };
                 self.load_messages(&doubted, &mut found);
+                self.load_taken(message, &mut found);
             }
             found.parked.insert(*id, kept.entry(Vec::new()));
         }
+        lookup.taken.iter().for_each(|message| self.load_taken(*message, &mut found));
         found.seats.extend(lookup.seats.iter().filter_map(|key| Some((*key, self.seats.get(key)?.clone()))));
         found
     }
@@ -62,6 +64,14 @@ impl Tables {
             let known = found.contacts.get(&one.thread);
             if known.is_none_or(|known: &Contact| (one.created_at, one.id) < (known.created_at, known.id)) {
                 found.contacts.insert(one.thread.clone(), one.clone());
+            }
+        }
+    }
+
+    fn load_taken(&self, message: MessageId, found: &mut Snapshot) {
+        for ((_, part), attempt) in self.attempts.range((message, 0)..=(message, u16::MAX)) {
+            if let Some(Outcome::Accepted { provider_ids }) = &attempt.outcome {
+                found.taken.entry(message).or_default().insert(*part, provider_ids.clone());
             }
         }
     }

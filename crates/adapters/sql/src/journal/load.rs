@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{AccountId, ConversationId};
+use domain::{AccountId, ConversationId, MessageId, Outcome};
 use ports::{
     StoreError,
     journal::{Lookup, Snapshot},
@@ -19,7 +19,8 @@ pub(super) async fn load(store: &SqlStore, lookup: &Lookup) -> Result<Snapshot, 
     let keys = lookup.provider_ids.iter().map(|pair| (provider_key(pair.0, &pair.1), pair)).collect();
     let found = Found::read(store, lookup, &keys).await?;
     let mut snapshot = found.snapshot(lookup, &keys)?;
-    parked(store, lookup, &mut snapshot).await?;
+    let doubtful = parked(store, lookup, &mut snapshot).await?;
+    taken(store, lookup.taken.union(&doubtful), &mut snapshot).await?;
     conversations(store, lookup, &mut snapshot).await?;
     Ok(snapshot)
 }
@@ -131,10 +132,10 @@ fn note_held(snapshot: &mut Snapshot, held: &[Row]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Parked messages, and of those in doubt the messages themselves.
-async fn parked(store: &SqlStore, lookup: &Lookup, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+/// Parked messages, and of those in doubt the messages themselves. Answers the ids of these.
+async fn parked(store: &SqlStore, lookup: &Lookup, snapshot: &mut Snapshot) -> Result<BTreeSet<MessageId>, StoreError> {
     if lookup.parked.is_empty() {
-        return Ok(());
+        return Ok(BTreeSet::new());
     }
     let mut doubtful = BTreeSet::new();
     for entry in crate::parking::entries(store, lookup.parked.iter().map(|(_, id)| printed(id))).await? {
@@ -149,6 +150,21 @@ async fn parked(store: &SqlStore, lookup: &Lookup, snapshot: &mut Snapshot) -> R
         let message = rows::message(row)?;
         if doubtful.contains(&(message.organization, message.id)) {
             snapshot.messages.insert(message.id, message);
+        }
+    }
+    Ok(doubtful.into_iter().map(|(_, id)| id).collect())
+}
+
+/// What the send ledger knows that a provider took.
+async fn taken(
+    store: &SqlStore,
+    messages: impl Iterator<Item = &MessageId>,
+    snapshot: &mut Snapshot,
+) -> Result<(), StoreError> {
+    let known = "SELECT message, part, outcome FROM attempts WHERE message IN ({in}) AND state = 'accepted'";
+    for row in &store.read_in(known, &[], messages.map(printed)).await? {
+        if let Some(Outcome::Accepted { provider_ids }) = row.optional_json("outcome")? {
+            snapshot.taken.entry(row.parsed("message")?).or_default().insert(row.number("part")?, provider_ids);
         }
     }
     Ok(())
