@@ -7,7 +7,10 @@ use domain::{
     Account, AccountId, Content, EventId, Inbound, InboundBody, MediaJob, MediaSource, Parked, ParkedId, Receipt,
     Thread, Timestamp, error::codes,
 };
-use ports::{Bus, bus::Envelope};
+use ports::{
+    Bus,
+    bus::{BusError, Envelope},
+};
 use runtime::trace;
 
 use crate::{
@@ -57,13 +60,12 @@ impl Intake {
         let numbered = self.stamps.number(account, &mut batch, now);
         // While something waits on the disk, a later arrival may not overtake it.
         if self.spool.pending() == 0 {
-            match tokio::time::timeout(self.bound, self.bus.publish(batch.clone())).await {
-                Ok(Ok(())) => {
+            match self.try_publish(batch.clone()).await {
+                Ok(()) => {
                     numbered.published();
                     return Ok(Accepted::Published);
                 }
-                Ok(Err(error)) => tracing::warn!(%error, "an arrival goes to the disk spool"),
-                Err(_) => tracing::warn!("no confirm in time: an arrival goes to the disk spool"),
+                Err(error) => tracing::warn!(%error, "an arrival goes to the disk spool"),
             }
         }
         // The trace goes to the disk too: the drainer publishes from no span at all.
@@ -73,6 +75,34 @@ impl Intake {
         self.spool.append(&batch).await?;
         numbered.spooled();
         Ok(Accepted::Spooled)
+    }
+
+    /// Makes `batch` safe with the broker, or not at all: for what its provider keeps until it was taken. On the disk of
+    /// this replica it would wait while another replica takes what came after it.
+    ///
+    /// # Errors
+    /// The broker is away, or the disk has what is to go first; nothing may be acknowledged then.
+    pub(crate) async fn publish(
+        &self,
+        account: AccountId,
+        mut batch: Vec<Envelope>,
+        now: Timestamp,
+    ) -> Result<(), BusError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if self.spool.pending() > 0 {
+            return Err(BusError::Unavailable("what is on the disk goes first".to_owned()));
+        }
+        let numbered = self.stamps.number(account, &mut batch, now);
+        self.try_publish(batch).await?;
+        numbered.published();
+        Ok(())
+    }
+
+    async fn try_publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
+        let published = tokio::time::timeout(self.bound, self.bus.publish(batch)).await;
+        published.unwrap_or_else(|_| Err(BusError::Unavailable(format!("no confirm within {:?}", self.bound))))
     }
 }
 

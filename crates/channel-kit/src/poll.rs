@@ -1,4 +1,5 @@
-//! Polled accounts: one replica at a time, and the cursor moves only after the arrivals are safe.
+//! Polled accounts: one replica at a time, and the cursor moves only after the broker has the arrivals. They are not
+//! spooled: the provider keeps them until it is told that they were taken.
 //!
 //! The lease is much shorter than a poll may take, and is renewed meanwhile: when the replica that has it is killed, the
 //! account waits for no more than that.
@@ -17,6 +18,9 @@ use crate::{
     kit::Kit,
     templates,
 };
+
+/// How long to wait when the broker did not take what was polled.
+const AGAIN: Duration = Duration::from_secs(1);
 
 fn key(live: &Live) -> String {
     format!("poll:{}", live.account.id)
@@ -97,9 +101,9 @@ async fn once(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll) -> Result<(),
 async fn keep(kit: &Kit, live: &Live, cursor: Option<String>, polled: Polled) -> Result<(), Option<Duration>> {
     let news = templates::news_in(&polled.heard);
     let batch = intake::batch(kit, live, polled.heard, None);
-    kit.intake.accept(live.account.id, batch, kit.now()).await.map_err(|error| {
-        tracing::error!(%error, account = %live.account.id, "what was polled is asked for again");
-        None
+    kit.intake.publish(live.account.id, batch, kit.now()).await.map_err(|error| {
+        tracing::warn!(%error, account = %live.account.id, "what was polled is asked for again");
+        Some(AGAIN)
     })?;
     templates::hear(kit, live, &news).await;
     if let Some(next) = polled.cursor.filter(|next| cursor.as_ref() != Some(next)) {
