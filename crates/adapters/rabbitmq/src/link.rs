@@ -1,6 +1,13 @@
 //! A connection's life: connect, declare, watch, and again after any error.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::StreamExt as _;
 use lapin::{
@@ -69,6 +76,8 @@ pub(crate) struct Live {
     publishing: Mutex<HashMap<String, Channel>>,
     /// The channel for questions, once there is one.
     asking: Mutex<Option<Channel>>,
+    /// How many confirms came over it.
+    confirms: AtomicU64,
 }
 
 impl Link {
@@ -176,12 +185,18 @@ impl Live {
         tokio::time::timeout(ANSWER, ask).await.unwrap_or_else(|_| Err(silent()))
     }
 
+    /// Notes that the broker confirmed a publish: a sign of life.
+    pub(crate) fn confirmed(&self) {
+        self.confirms.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Asks for a sign of life, on the channel that is kept for it. A broker that blocks publishers does not read from
-    /// them, so it is not asked then.
+    /// them, so it is not asked then; one that only slows them down confirms what it has read, and answers late.
     async fn probe(&self, kept: &mut Option<Channel>) -> Result<(), BusError> {
         if self.connection.status().blocked() {
             return Ok(());
         }
+        let before = self.confirms.load(Ordering::Relaxed);
         let ask = async {
             let channel = match kept.take().filter(|channel| channel.status().connected()) {
                 Some(channel) => channel,
@@ -192,7 +207,11 @@ impl Live {
             *kept = Some(channel);
             Ok(())
         };
-        tokio::time::timeout(ANSWER, ask).await.unwrap_or_else(|_| Err(silent()))
+        match tokio::time::timeout(ANSWER, ask).await {
+            Ok(answer) => answer,
+            Err(_) if self.confirms.load(Ordering::Relaxed) != before => Ok(()),
+            Err(_) => Err(silent()),
+        }
     }
 
     /// How many messages are ready in a queue; none when there is no such queue.
@@ -260,7 +279,13 @@ impl Dial {
         let connecting = Connection::connect_uri(self.uri.clone(), properties);
         let connection =
             within(CONNECT_PATIENCE, "connecting", async { connecting.await.map_err(|error| refused(&error)) }).await?;
-        let live = Live { number, connection, publishing: Mutex::default(), asking: Mutex::default() };
+        let live = Live {
+            number,
+            connection,
+            publishing: Mutex::default(),
+            asking: Mutex::default(),
+            confirms: AtomicU64::new(0),
+        };
         if let Some(topology) = &self.topology {
             within(DECLARE_PATIENCE, "declaring", async {
                 let channel = live.channel().await?;

@@ -125,7 +125,9 @@ async fn deliver(live: &Live, parcels: Vec<Parcel>) -> Result<(), BusError> {
         confirms.push((route, confirm));
     }
     for (route, confirm) in confirms {
-        match confirm.await.map_err(|error| refused(&error))? {
+        let confirmation = confirm.await.map_err(|error| refused(&error))?;
+        live.confirmed();
+        match confirmation {
             Confirmation::Ack(None) => {}
             // A mandatory message without a queue comes back, and is acked all the same.
             Confirmation::Ack(Some(_)) => return Err(BusError::Unroutable(route)),
