@@ -12,6 +12,9 @@ use ports::{
 };
 
 const ROUNDS: u64 = 40;
+/// Of the raw limit: how many write at once, and how much each commits at a time.
+const WRITERS: u64 = 4;
+const BATCH: u64 = 128;
 
 /// The first messages of `size` contacts.
 fn batch(world: &World, from: u64, size: u64) -> Commit {
@@ -66,5 +69,41 @@ async fn main() {
             Duration::from_secs(size).as_secs_f64() / commit.0.as_secs_f64()
         );
     }
+    flat_out(&store).await;
     store.close().await;
+}
+
+/// The raw limit: several writers, each for an organization of its own, as fast as the store takes their batches.
+async fn flat_out(store: &SqlStore) {
+    let begun = Instant::now();
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..WRITERS {
+        let store = store.clone();
+        writers.spawn(async move {
+            let (world, mut rows) = (World::new(), 0);
+            for round in 0..ROUNDS {
+                let commit = batch(&world, round * BATCH, BATCH);
+                rows += rows_of(&commit);
+                store.commit(&commit).await.unwrap();
+            }
+            rows
+        });
+    }
+    let rows: usize = writers.join_all().await.into_iter().sum();
+    let (seconds, messages) = (begun.elapsed().as_secs_f64(), WRITERS * ROUNDS * BATCH);
+    println!(
+        "flat out, {WRITERS} writers with {BATCH} messages each: {:.0} messages per second, {:.0} rows per second",
+        Duration::from_secs(messages).as_secs_f64() / seconds,
+        Duration::from_secs(rows as u64).as_secs_f64() / seconds
+    );
+}
+
+/// Events go into one row together.
+fn rows_of(commit: &Commit) -> usize {
+    commit.processed.len()
+        + commit.conversations.len()
+        + commit.messages.len()
+        + commit.contacts.len()
+        + commit.outbox.len()
+        + 1
 }
