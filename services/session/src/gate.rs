@@ -13,7 +13,7 @@ use runtime::Env;
 use sessions::{Standing, decide, policy_of};
 
 use crate::{
-    Config,
+    Config, windows,
     words::{self, Told, What},
 };
 
@@ -65,13 +65,15 @@ impl SessionGate {
     ///
     /// The inbound pump reads what contacts write from a queue of its own, and a request may be quicker than a STOP in
     /// it. So the gate does not rely on how far the pump is: what the pump may not have read is read here, in the
-    /// router's store, where it stood before the request was written. An emptied window store is the same case, and
-    /// heals on the way.
+    /// router's store, where it stood before the request was written. A window store that is away or was emptied is the
+    /// same case, and heals on the way.
     pub(crate) async fn known(&self, requests: &[&SendRequest]) -> Result<Known, StoreError> {
         let channels: BTreeMap<&Thread, &Channel> =
             requests.iter().map(|request| (&request.thread, &request.channel)).collect();
         let threads: Vec<Thread> = channels.keys().map(|thread| (*thread).clone()).collect();
-        let mut wrote = self.windows(&threads).await?;
+        let noted = windows::last(&self.env, &threads).await?;
+        let away = noted.is_none();
+        let mut wrote = noted.unwrap_or_default();
         // Consent is written before its window, so it is read after it.
         let mut consent = words::consent(&self.env, &threads).await?;
         let said = self.env.journal.said(&self.unsure(&threads, &wrote, &consent)).await?;
@@ -86,12 +88,13 @@ impl SessionGate {
         }
         let ahead = said.into_iter().map(|said| (said.thread, said.at));
         let ahead: Vec<_> = ahead.filter(|(thread, at)| wrote.get(thread).is_none_or(|known| known < at)).collect();
-        if !ahead.is_empty() {
-            self.env.windows.note(&ahead, self.keep).await?;
-            for (thread, at) in ahead {
-                let last = wrote.entry(thread).or_insert(at);
-                *last = at.max(*last);
-            }
+        // Whoever waits for an answer does not wait for a store twice.
+        if !away {
+            windows::note(&self.env, &ahead, self.keep).await?;
+        }
+        for (thread, at) in ahead {
+            let last = wrote.entry(thread).or_insert(at);
+            *last = at.max(*last);
         }
         Ok(Known { wrote, consent })
     }
@@ -110,11 +113,6 @@ impl SessionGate {
             words::settled(consent.get(thread)).map_or(read, |settled| settled.max(read))
         };
         threads.iter().map(|thread| (thread.clone(), since(thread))).collect()
-    }
-
-    async fn windows(&self, threads: &[Thread]) -> Result<BTreeMap<Thread, Timestamp>, StoreError> {
-        let last = self.env.windows.last(threads).await?;
-        Ok(threads.iter().cloned().zip(last).filter_map(|(thread, at)| Some((thread, at?))).collect())
     }
 
     /// The verdict on one request.

@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 
 use crate::{
     pump::{Handle, Held, decode},
+    windows,
     words::{self, Told},
 };
 
@@ -50,8 +51,7 @@ impl Pump {
             let known = words::consent(&self.env, &threads.into_iter().collect::<Vec<_>>()).await?;
             words::note(&self.env, &bearing, known).await?;
         }
-        let wrote = wrote(told);
-        if wrote.is_empty() { Ok(()) } else { self.env.windows.note(&wrote, self.keep).await }
+        windows::note(&self.env, &wrote(told), self.keep).await
     }
 }
 

@@ -12,6 +12,7 @@ mod gate;
 mod inbound;
 mod pump;
 mod requested;
+mod windows;
 mod words;
 
 use std::sync::Arc;

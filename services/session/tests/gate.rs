@@ -407,6 +407,33 @@ async fn ses_1_an_emptied_redis_heals_from_what_the_router_committed() {
     assert_eq!(world.env.windows.last(&[thread()]).await.unwrap(), [Some(stopped)]);
 }
 
+/// A Redis that nobody started: what contacts write is heard, and what agents write goes out or not as it should.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_1_the_gate_decides_while_redis_is_away() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let redis = RedisStore::open(&format!("redis://{closed}"), "gate:").unwrap();
+    let mut world = World::over(Some(Arc::new(redis))).await;
+    let wrote = world.says("oi").await;
+    world.start();
+    let request = world.request(text(), None);
+    world.ask(&request).await;
+    let permit = world.permitted().await.permit;
+    assert_eq!(permit.ground, "window");
+    assert!(permit.expires_at <= wrote + Duration::from_secs(24 * 3_600));
+    world.says("STOP").await;
+    let request = world.request(text(), None);
+    world.ask(&request).await;
+    assert_eq!(world.refusal().await, (request.message, "opted_out".to_owned()));
+    // The pump waits for no Redis either: what it alone hears, as a provider's word of an opt-out, would wait with it.
+    let read = async {
+        while world.unread().await > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), read).await.expect("read in time");
+    assert_eq!(world.env.consents.history(&thread()).await.unwrap().len(), 2);
+}
+
 async fn heals(world: &mut World) {
     let wrote = world.says("oi").await;
     world.clock.advance(Duration::from_secs(7_200));
