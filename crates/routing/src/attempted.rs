@@ -1,5 +1,7 @@
 //! What became of our own request to the provider.
 
+use std::ops::Range;
+
 use domain::{Attempted, Code, DeliveryState, Failure, Inbound, Message, Outcome, Thread, Timestamp, error::codes};
 
 use crate::{Change, Decision, Effect, State, receipt, send};
@@ -28,7 +30,7 @@ pub(crate) fn decide(state: &State, inbound: &Inbound, attempted: &Attempted, no
         refusal => {
             let failure = reason(refusal);
             note(&mut message, attempted, DeliveryState::Failed, &[], Some(failure.clone()), now);
-            end(&mut message, attempted, &failure, now);
+            end(&mut message, attempted.part.saturating_add(1)..attempted.planned, &failure, now);
         }
     }
     if message != *known {
@@ -50,11 +52,15 @@ fn known_by(decision: &mut Decision, state: &State, thread: &Thread, ids: &[Stri
     receipt::apply_held(decision, state, thread, ids, message);
 }
 
-/// Notes what the send ledger knows that the provider took: a replica may have noted it there, and crashed before it told
-/// anybody.
+/// Notes what the send ledger knows that the provider took, and nobody told: a replica may have noted it there, and
+/// crashed before. What was told is known by its ids, and where it stands now may be further.
 pub(crate) fn recall(decision: &mut Decision, state: &State, thread: &Thread, message: &mut Message, now: Timestamp) {
     for (part, ids) in state.taken.get(&message.id).into_iter().flatten() {
         let Some(delivery) = &mut message.delivery else { return };
+        let told = |id: &String| state.by_provider_id.get(&(thread.account, id.clone())) == Some(&message.id);
+        if ids.iter().any(told) {
+            continue;
+        }
         if delivery.note(*part, delivery.planned, DeliveryState::Accepted, ids, None, now) {
             known_by(decision, state, thread, ids, message);
         }
@@ -73,26 +79,29 @@ fn note(
     delivery.note(attempted.part, attempted.planned, state, ids, failure, now)
 }
 
-/// The parts after one that failed are not tried: they fail with it, also when it turns out that another attempt sent that
-/// one. Nobody would ever end them.
-fn end(message: &mut Message, attempted: &Attempted, failure: &Failure, now: Timestamp) {
+/// The parts after one that failed, or that the gate refused, are not tried: they fail with it, also when it turns out that
+/// another attempt sent that one. Nobody would ever end them. What a provider took is no part of it.
+pub(crate) fn end(message: &mut Message, parts: Range<u16>, failure: &Failure, now: Timestamp) {
     let Some(delivery) = &mut message.delivery else { return };
-    for part in attempted.part.saturating_add(1)..attempted.planned {
+    for part in parts.clone() {
         let known = delivery.parts.get(usize::from(part));
         if known.is_none_or(|part| matches!(part.state, DeliveryState::Queued | DeliveryState::Parked)) {
-            delivery.note(part, attempted.planned, DeliveryState::Failed, &[], Some(failure.clone()), now);
+            delivery.note(part, parts.end, DeliveryState::Failed, &[], Some(failure.clone()), now);
         }
     }
 }
 
 /// Parks the part and those after it, which the channel does not try: they wait for the same decision, also when it
-/// turns out that the part itself went out. False when nothing is left to decide.
+/// turns out that the part itself went out. False when nothing is left to decide: of each part it is known how it ended.
 fn park(message: &mut Message, attempted: &Attempted, failure: &Failure, now: Timestamp) -> bool {
     let Some(delivery) = &mut message.delivery else { return false };
     let end = attempted.planned.max(attempted.part.saturating_add(1));
     let mut parked = false;
     for part in attempted.part..end {
-        parked |= delivery.note(part, end, DeliveryState::Parked, &[], Some(failure.clone()), now);
+        let known = delivery.parts.get(usize::from(part));
+        if known.is_none_or(|part| part.state == DeliveryState::Queued) {
+            parked |= delivery.note(part, end, DeliveryState::Parked, &[], Some(failure.clone()), now);
+        }
     }
     parked
 }
@@ -126,6 +135,8 @@ fn ask(decision: &mut Decision, state: &State, part: u16, message: &Message, fai
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use domain::{Command, InboundBody, Receipt};
+
     use super::*;
     use crate::sample::World;
 
@@ -220,6 +231,36 @@ mod tests {
         assert!(decision.effects.is_empty(), "nobody is asked");
         assert_eq!(world.delivery(message).state, DeliveryState::Accepted);
         assert_eq!(world.receipt("ana", &["gs-1"], DeliveryState::Delivered).why, "matched");
+    }
+
+    #[test]
+    fn x_2_what_the_provider_failed_after_all_asks_nobody() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.takes(message, 0, &["gs-1"]);
+        let failed =
+            Receipt { failure: Some(failure(codes::UNREACHABLE)), ..world.heard(&["gs-1"], DeliveryState::Failed) };
+        let receipt = world.event("ana", InboundBody::Receipt(failed));
+        assert_eq!(world.inbound(receipt).why, "held");
+        let decision =
+            world.attempted("ana", message, 0, 1, Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) });
+        assert!(decision.effects.is_empty(), "nobody is asked");
+        let delivery = world.delivery(message);
+        assert_eq!((delivery.state, delivery.failure), (DeliveryState::Failed, Some(failure(codes::UNREACHABLE))));
+    }
+
+    #[test]
+    fn what_was_told_is_not_recalled() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        world.accepted("ana", message, 0, 1, &["gs-1"]);
+        world.receipt("ana", &["gs-1"], DeliveryState::Failed);
+        world.takes(message, 0, &["gs-1"]);
+        let conversation = world.open("ana").id;
+        world.order(0, Command::Retry { conversation, message });
+        // The second try is in doubt; that the first was taken says nothing of it.
+        world.attempted("ana", message, 0, 1, Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) });
+        assert_eq!(world.delivery(message).state, DeliveryState::Parked);
     }
 
     #[test]

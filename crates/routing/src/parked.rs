@@ -98,7 +98,8 @@ fn in_doubt(state: &State, entry: &ParkedEntry, verdict: &Verdict<'_>) -> Decisi
     let mut decision = Decision::unchanged("in_doubt_no_longer");
     let mut message = found.clone();
     attempted::recall(&mut decision, state, &conversation.thread, &mut message, verdict.now);
-    let Some(mut delivery) = message.delivery.clone().filter(|one| one.state == DeliveryState::Parked) else {
+    let doubtful = |one: &Delivery| one.parts.iter().any(|part| part.state == DeliveryState::Parked);
+    let Some(mut delivery) = message.delivery.clone().filter(doubtful) else {
         if message != *found {
             decision.message(message);
         }

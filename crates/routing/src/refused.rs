@@ -17,10 +17,8 @@ pub(crate) fn decide(state: &State, inbound: &Inbound, refusal: &GateRefusal, no
     let part = u16::try_from(open.unwrap_or(delivery.parts.len())).unwrap_or(u16::MAX);
     // Each of them, not the first alone: an earlier attempt may yet turn out to have sent that one, and those after it
     // would be waited for without end.
-    for part in part..delivery.planned.max(1) {
-        let failure = Some(refusal.failure.clone());
-        delivery.note(part, delivery.planned, DeliveryState::Failed, &[], failure, now);
-    }
+    let planned = delivery.planned.max(1);
+    attempted::end(&mut message, part..planned, &refusal.failure, now);
     if message == *known {
         // It was let pass before, and the request was decided again: nothing is left to refuse.
         return Decision::unchanged("stale");
@@ -92,6 +90,23 @@ mod tests {
             // What comes later of it finds it.
             assert_eq!(world.receipt("ana", &["gs-0"], DeliveryState::Read).why, "matched");
         }
+    }
+
+    #[test]
+    fn a_refusal_fails_no_part_that_the_provider_took() {
+        let mut world = World::serving("ana");
+        let message = world.send(0, "ana", "bom dia");
+        for (part, id) in [(0, "a"), (1, "b")] {
+            world.accepted("ana", message, part, 2, &[id]);
+        }
+        world.receipt("ana", &["a"], DeliveryState::Failed);
+        let conversation = world.open("ana").id;
+        world.order(0, Command::Retry { conversation, message });
+        let refusal = GateRefusal { message, failure: Failure::of(codes::OPTED_OUT) };
+        let inbound = world.event("ana", InboundBody::Refused(refusal));
+        assert_eq!(world.inbound(inbound).why, "refused_by_gate");
+        let states: Vec<_> = world.delivery(message).parts.iter().map(|part| part.state).collect();
+        assert_eq!(states, [DeliveryState::Failed, DeliveryState::Accepted], "the next try would send it twice");
     }
 
     #[test]
