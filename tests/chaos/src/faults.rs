@@ -30,7 +30,7 @@ pub(crate) struct Plan {
 }
 
 /// The services that are killed and upgraded: all that carry some of the load.
-const HARMED: [&str; 5] = ["router", "session", "desk", "whatsapp", "telegram"];
+const HARMED: [&str; 6] = ["router", "session", "desk", "whatsapp", "telegram", "webchat"];
 
 /// The kinds of harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

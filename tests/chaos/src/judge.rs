@@ -1,29 +1,25 @@
 //! The verdict: what was accepted against what the desk and the provider's log show.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::{
+    charges::{self, Charge, Texts},
     faults::{self, Plan, Stall, Wound},
-    ledger::{Ledger, Way},
-    load::{self, Person, Target, address, note},
+    ledger::{Entry, Ledger, Way},
+    load::{self, Channel, Customer, Load, Person, Target, note},
     mesh::{Mesh, Place},
 };
 
 /// How long what is on its way may take when the harm is over.
 const SETTLE: Duration = Duration::from_secs(240);
-
-/// One count that must be zero, and examples.
-struct Charge {
-    what: &'static str,
-    found: Vec<String>,
-}
 
 /// The whole run. True when nothing was lost, doubled, turned round or let past the gate.
 #[expect(clippy::print_stdout, reason = "a command line tool")]
@@ -60,16 +56,16 @@ async fn trial(mesh: &mut Mesh, plan: &Plan) -> Result<bool> {
     let target = Target {
         whatsapp: format!("http://127.0.0.1:{}/hooks/whatsapp/loja", mesh.door("whatsapp")?.port),
         telegram: format!("http://127.0.0.1:{}/hooks/telegram/loja-telegram", mesh.door("telegram")?.port),
+        webchat: format!("127.0.0.1:{}", mesh.door("webchat")?.port),
         desk: format!("http://127.0.0.1:{desk}"),
         host: format!("127.0.0.1:{desk}"),
         ledger: Arc::clone(&ledger),
         stop: Arc::new(AtomicBool::new(false)),
     };
-    let (mut running, people) = load::start(&target, plan.customers, plan.seed).await?;
-    let ana = people.first().context("somebody")?;
+    let mut load = load::start(&target, plan.customers, plan.seed).await?;
     // Everybody has a conversation, and the mesh is warm.
     let begun = Instant::now();
-    while ledger.of(Way::Out).len() < plan.customers as usize && begun.elapsed() < SETTLE {
+    while ledger.of(Way::Out).len() < load.customers.len() && begun.elapsed() < SETTLE {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let wounds = faults::harm(mesh, &ledger, plan).await?;
@@ -78,75 +74,82 @@ async fn trial(mesh: &mut Mesh, plan: &Plan) -> Result<bool> {
     while ledger.open(end) > 0 && end.elapsed() < SETTLE {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let mut charges = Vec::new();
-    let failed = take_leave(&mut running).await;
-    charges.push(Charge { what: "replies refused without a reason", found: failed });
-    let shown = shown(ana, &ledger, plan.customers).await;
-    charges.extend(inbound(&ledger, &shown));
-    charges.extend(outbound(&ledger, &providers(mesh).await?));
-    charges.push(owned(mesh, &ledger).await?);
+    let charges = charges(mesh, &target, &mut load).await?;
     Ok(report(&ledger, &wounds, &charges))
 }
 
-/// Waits for those who bring to an end what they began; the listener never ends by itself.
-async fn take_leave(running: &mut tokio::task::JoinSet<Result<()>>) -> Vec<String> {
+async fn charges(mesh: &Mesh, target: &Target, load: &mut Load) -> Result<Vec<Charge>> {
+    let ledger = &target.ledger;
+    let (customers, ana) = (&load.customers, load.people.first().context("somebody")?);
+    let mut failed = take_leave(&mut load.writing).await;
+    while let Some(ended) = load.hearing.try_join_next() {
+        failed.extend(ended?.err().map(|problem| problem.to_string()));
+    }
+    let shown = shown(ana, ledger, customers).await;
+    // Before the visitors go: what comes meanwhile is on both pages or on none.
+    let sent = sent(mesh, customers).await?;
+    load.hearing.shutdown().await;
+    let mut anew = BTreeMap::new();
+    for customer in customers.iter().filter(|one| one.channel == Channel::Webchat && one.address().is_some()) {
+        anew.insert(customer.name.clone(), load::look_again(target, customer).await?);
+    }
+    let audit = mesh.afluente(&["audit", "--json"], Some("administrator")).await?;
+    let mut charges = vec![Charge { what: "refused without a reason", found: failed }, charges::begun(ledger)];
+    charges.extend(charges::inbound(ledger, &shown));
+    charges.extend(charges::outbound(ledger, &sent));
+    charges.extend(charges::pages(ledger, customers, &anew));
+    charges.push(charges::owned(ledger, &serde_json::from_str(&audit)?));
+    Ok(charges)
+}
+
+/// Waits for those who bring to an end what they began.
+async fn take_leave(writing: &mut JoinSet<Result<()>>) -> Vec<String> {
     let mut failed = Vec::new();
-    while running.len() > 1 {
-        match tokio::time::timeout(SETTLE, running.join_next()).await {
+    loop {
+        match tokio::time::timeout(SETTLE, writing.join_next()).await {
             Ok(Some(Ok(Err(problem)))) => failed.push(problem.to_string()),
             Ok(Some(_)) => {}
             _ => break,
         }
     }
-    running.shutdown().await;
+    writing.shutdown().await;
     failed
 }
 
-/// What the desk shows in the end, by customer: the texts that came in, in order. Replies are noted once more: an event
-/// may have been lost, a state not.
-async fn shown(ana: &Person, ledger: &Ledger, customers: u32) -> BTreeMap<String, Vec<String>> {
+/// What the desk shows in the end: the texts that came in, in order. Replies are noted once more: an event may have been
+/// lost, a state not.
+async fn shown(ana: &Person, ledger: &Ledger, customers: &[Arc<Customer>]) -> Texts {
     let conversations = ana.conversations().await;
-    let mut shown = BTreeMap::new();
-    for number in 0..customers {
-        let whose = address(number);
-        let Some(id) = conversations.get(&whose) else { continue };
+    let mut shown = Texts::new();
+    for customer in customers {
+        let Some(id) = customer.own(&conversations) else { continue };
         let messages = ana.messages(id).await;
         messages.iter().for_each(|message| note(ledger, message));
         let texts =
             messages.iter().filter(|one| one["direction"] == "in").filter_map(|one| one["content"]["text"].as_str());
-        shown.insert(whose, texts.map(str::to_owned).collect());
+        shown.insert(customer.name.clone(), texts.map(str::to_owned).collect());
     }
     shown
 }
 
-fn inbound(ledger: &Ledger, shown: &BTreeMap<String, Vec<String>>) -> Vec<Charge> {
-    let seen: Vec<&String> = shown.values().flatten().collect();
-    let once: BTreeSet<&String> = seen.iter().copied().collect();
-    let entries = ledger.of(Way::In);
-    let accepted = entries.iter().filter(|(_, one)| one.accepted.is_some());
-    vec![
-        Charge {
-            what: "accepted from the provider and not at the desk",
-            found: accepted.map(|(words, _)| words).filter(|words| !once.contains(words)).cloned().collect(),
-        },
-        Charge { what: "twice at the desk", found: doubles(seen.iter().map(|words| words.as_str())) },
-        Charge {
-            what: "out of order at the desk",
-            found: shown.values().flat_map(|texts| turned(texts.iter().map(String::as_str))).collect(),
-        },
-    ]
-}
-
-/// The sends that took effect at the providers, in their order.
-async fn providers(mesh: &Mesh) -> Result<Vec<(String, String)>> {
-    let mut sent = Vec::new();
+/// The sends that took effect at the providers and on the visitors' pages, in their order. Who is no customer is called by
+/// the address.
+async fn sent(mesh: &Mesh, customers: &[Arc<Customer>]) -> Result<Texts> {
+    let mut sent = Texts::new();
     for (name, read) in [("gupshup", by_gupshup as fn(&Value) -> _), ("telegram", by_telegram)] {
         let url = format!("http://127.0.0.1:{}/sim/{name}/log", mesh.simulator);
         let log: Value = mesh.http.get(url).send().await?.json().await?;
         let calls = log["calls"].as_array().context("calls")?;
-        sent.extend(
-            calls.iter().filter(|call| call["message_id"].is_string()).filter_map(|call| read(&call["fields"])),
-        );
+        let done = calls.iter().filter(|call| call["message_id"].is_string());
+        for (to, words) in done.filter_map(|call| read(&call["fields"])) {
+            let whose = customers.iter().find(|customer| customer.address() == Some(to.as_str()));
+            sent.entry(whose.map_or(to, |customer| customer.name.clone())).or_default().push(words);
+        }
+    }
+    for customer in customers.iter().filter(|customer| customer.channel == Channel::Webchat) {
+        let page = customer.page();
+        let words = page.items.iter().filter(|item| !item.own).map(|item| item.words.clone());
+        sent.insert(customer.name.clone(), words.collect());
     }
     Ok(sent)
 }
@@ -165,67 +168,6 @@ fn by_telegram(fields: &Value) -> Sent {
     Some((to, fields["text"].as_str()?.to_owned()))
 }
 
-fn outbound(ledger: &Ledger, sent: &[(String, String)]) -> Vec<Charge> {
-    let entries = ledger.of(Way::Out);
-    let mut by_customer: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (to, words) in sent {
-        by_customer.entry(to).or_default().push(words);
-    }
-    let accepted = entries.iter().filter(|(_, one)| one.accepted.is_some() && one.heard.is_none());
-    vec![
-        Charge {
-            what: "replies neither delivered nor failed nor parked",
-            found: accepted.map(|(words, one)| format!("{words} ({})", one.state)).collect(),
-        },
-        Charge {
-            what: "replies called delivered that the provider does not know",
-            found: {
-                let known: BTreeSet<&str> = sent.iter().map(|(_, words)| words.as_str()).collect();
-                let told = entries
-                    .iter()
-                    .filter(|(_, one)| matches!(one.state.as_str(), "accepted" | "sent" | "delivered" | "read"));
-                told.map(|(words, _)| words).filter(|words| !known.contains(words.as_str())).cloned().collect()
-            },
-        },
-        Charge { what: "twice at the provider", found: doubles(sent.iter().map(|(_, words)| words.as_str())) },
-        Charge { what: "out of order at the provider", found: by_customer.into_values().flat_map(turned).collect() },
-        Charge {
-            what: "at the provider and never written at the desk",
-            found: sent.iter().map(|(_, words)| words).filter(|words| !entries.contains_key(*words)).cloned().collect(),
-        },
-    ]
-}
-
-async fn owned(mesh: &Mesh, ledger: &Ledger) -> Result<Charge> {
-    let audit = mesh.afluente(&["audit", "--json"], Some("administrator")).await?;
-    let audit: Value = serde_json::from_str(&audit)?;
-    let mut found: Vec<String> = ["unaccounted_in", "unaccounted_out", "out_of_order", "seat_mismatch"]
-        .into_iter()
-        .filter(|what| audit[what] != json!(0))
-        .map(|what| format!("{what} {}", audit[what]))
-        .collect();
-    found.extend(ledger.counts().get("taken by two").map(|count| format!("taken by two agents {count} times")));
-    Ok(Charge { what: "found by the audit, or owned twice", found })
-}
-
-fn doubles<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut once = BTreeSet::new();
-    texts.filter(|text| !once.insert(*text)).map(str::to_owned).collect()
-}
-
-/// Those that come after a later one. The numbers have leading zeros, so texts sort like them.
-fn turned<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut last = "";
-    let mut found = Vec::new();
-    for text in texts {
-        if text < last {
-            found.push(format!("{text} after {last}"));
-        }
-        last = last.max(text);
-    }
-    found
-}
-
 #[expect(clippy::print_stdout, reason = "a command line tool")]
 fn report(ledger: &Ledger, wounds: &[Wound], charges: &[Charge]) -> bool {
     let (came, went) = (ledger.of(Way::In), ledger.of(Way::Out));
@@ -234,7 +176,7 @@ fn report(ledger: &Ledger, wounds: &[Wound], charges: &[Charge]) -> bool {
         let code = if one.code.is_empty() { String::new() } else { format!(" ({})", one.code) };
         *ends.entry(format!("{}{code}", one.state)).or_default() += 1;
     }
-    println!("webhooks accepted {}, replies accepted {}", accepted(&came), accepted(&went));
+    println!("accepted: {}; replies: {}", accepted(&came), accepted(&went));
     println!("replies by their end: {ends:?}");
     println!("counted on the way: {:?}", ledger.counts());
     let ours = || wounds.iter().filter(|wound| !wound.providers);
@@ -261,6 +203,11 @@ const fn out_of(wound: &Wound) -> Stall {
     wound.stalled_out
 }
 
-fn accepted(entries: &BTreeMap<String, crate::ledger::Entry>) -> usize {
-    entries.values().filter(|one| one.accepted.is_some()).count()
+/// How many were accepted, in all and by channel.
+fn accepted(entries: &BTreeMap<String, Entry>) -> String {
+    let mut channels: BTreeMap<Channel, usize> = BTreeMap::new();
+    for one in entries.values().filter(|one| one.accepted.is_some()) {
+        *channels.entry(one.channel).or_default() += 1;
+    }
+    format!("{} {channels:?}", channels.values().sum::<usize>())
 }

@@ -6,21 +6,39 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::load::is_telegram;
+use crate::load::Channel;
 
 /// One message of the load, by its words, which are unique: `<customer> <way> <number>`.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
+    pub(crate) channel: Channel,
     /// The first try.
     pub(crate) begun: Instant,
     /// When it was answered that it is taken.
     pub(crate) accepted: Option<Instant>,
-    /// When the desk showed it; for a reply, when it showed its end.
+    /// When the visitor's page showed it; other channels tell of that by the desk's state.
+    pub(crate) arrived: Option<Instant>,
+    /// When the desk showed it; for a reply, when it showed its end, and to a visitor it arrived.
     pub(crate) heard: Option<Instant>,
     /// What the desk called a reply's end.
     pub(crate) state: String,
     /// Why it failed or was parked.
     pub(crate) code: String,
+}
+
+impl Entry {
+    /// Whether the desk told the end of a reply, and it came where it is said to be.
+    fn has_ended(&self) -> bool {
+        match self.state.as_str() {
+            "failed" | "parked" => true,
+            // A page tells of what it shows once, without an answer: that may be lost.
+            "accepted" | "delivered" | "read" if self.channel == Channel::Webchat => self.arrived.is_some(),
+            "delivered" | "read" => true,
+            // Telegram tells a bot of no receipts: what it has taken is all that is ever known.
+            "accepted" => self.channel == Channel::Telegram,
+            _ => false,
+        }
+    }
 }
 
 /// Which way a message goes.
@@ -45,9 +63,16 @@ impl Ledger {
     }
 
     /// It is tried for the first time.
-    pub(crate) fn begin(&self, way: Way, words: &str) {
-        let entry =
-            Entry { begun: Instant::now(), accepted: None, heard: None, state: String::new(), code: String::new() };
+    pub(crate) fn begin(&self, way: Way, channel: Channel, words: &str) {
+        let entry = Entry {
+            channel,
+            begun: Instant::now(),
+            accepted: None,
+            arrived: None,
+            heard: None,
+            state: String::new(),
+            code: String::new(),
+        };
         self.entries().insert((way, words.to_owned()), entry);
     }
 
@@ -65,13 +90,20 @@ impl Ledger {
 
     /// The desk shows it; a reply with its state. Only the end of a reply counts as heard.
     pub(crate) fn heard(&self, way: Way, words: &str, state: &str, code: &str) {
-        // Telegram tells a bot of no receipts: what it has taken is all that is ever known.
-        let taken = state == "accepted" && is_telegram(words);
-        let ended = way == Way::In || taken || matches!(state, "delivered" | "read" | "failed" | "parked");
         if let Some(entry) = self.entries().get_mut(&(way, words.to_owned())) {
             state.clone_into(&mut entry.state);
             code.clone_into(&mut entry.code);
-            if ended {
+            if way == Way::In || entry.has_ended() {
+                entry.heard.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+
+    /// A visitor's page shows a reply.
+    pub(crate) fn arrived(&self, words: &str) {
+        if let Some(entry) = self.entries().get_mut(&(Way::Out, words.to_owned())) {
+            entry.arrived.get_or_insert_with(Instant::now);
+            if entry.has_ended() {
                 entry.heard.get_or_insert_with(Instant::now);
             }
         }

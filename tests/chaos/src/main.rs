@@ -3,10 +3,11 @@
 //! and judges what came through.
 //!
 //! It is not a test of speed, and it does not look inside: it speaks to the mesh as providers and agents do, and
-//! believes only the simulated provider's log and the desk. Read `mesh.rs` for the deployment, `faults.rs` for the harm,
-//! `judge.rs` for the verdict.
+//! believes only the simulated provider's log, the desk and the visitors' pages. Read `mesh.rs` for the deployment,
+//! `load/` for who writes, `faults.rs` for the harm, `judge.rs` and `charges.rs` for the verdict.
 #![expect(clippy::disallowed_methods, reason = "it measures real time and speaks HTTP from outside of the mesh")]
 
+mod charges;
 mod faults;
 mod judge;
 mod ledger;

@@ -1,0 +1,135 @@
+//! Agents: they answer, hand conversations on, and hear what the desk tells its pages.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use anyhow::Result;
+use futures_util::StreamExt as _;
+use rand::{rngs::StdRng, seq::IndexedRandom as _};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
+
+use super::{AGAIN, ANSWERS, RHYTHM, Target, customers::Customer, person::Person};
+use crate::ledger::{Ledger, Way};
+
+/// Answers one customer, one message after the other, each with a key of its own until the desk has taken it.
+pub(super) async fn answer(target: Target, ana: Person, customer: Arc<Customer>) -> Result<()> {
+    let conversation = loop {
+        if target.stop.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if let Some(id) = customer.own(&ana.conversations().await) {
+            break id.clone();
+        }
+        tokio::time::sleep(AGAIN).await;
+    };
+    let path = format!("/conversations/{conversation}/messages");
+    let mut n = 0;
+    while !target.stop.load(Ordering::Acquire) {
+        let words = customer.is_told(n);
+        target.ledger.begin(Way::Out, customer.channel, &words);
+        loop {
+            let body = json!({"content": {"type": "text", "text": words}});
+            let (status, answer) = ana.change(reqwest::Method::POST, &path, &body, &words).await;
+            match status {
+                200..=299 => {
+                    target.ledger.accepted(Way::Out, &words);
+                    break;
+                }
+                // What may have been carried out is asked for again, with the same key.
+                0 | 429 | 500..=599 => {
+                    target.ledger.count("replies tried again");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                _ => {
+                    target.ledger.refused(Way::Out, &words);
+                    anyhow::bail!("a reply was refused with {status}: {answer}");
+                }
+            }
+        }
+        n += 1;
+        tokio::time::sleep(ANSWERS).await;
+    }
+    Ok(())
+}
+
+/// Two agents want the same conversation at the same time; then it goes back, and again.
+pub(super) async fn hand_on(
+    target: Target,
+    people: Vec<Person>,
+    customers: Vec<Arc<Customer>>,
+    mut random: StdRng,
+) -> Result<()> {
+    let [_, bruno, carla] = people.as_slice() else { anyhow::bail!("three people") };
+    let mut n = 0;
+    while !target.stop.load(Ordering::Acquire) {
+        tokio::time::sleep(RHYTHM).await;
+        let Some(whose) = customers.choose(&mut random) else { return Ok(()) };
+        let Some(id) = whose.own(&bruno.conversations().await).cloned() else { continue };
+        n += 1;
+        let (path, key) = (format!("/conversations/{id}/take"), format!("take {n}"));
+        let take = |who: Person| {
+            let (path, key) = (path.clone(), key.clone());
+            async move { who.change(reqwest::Method::POST, &path, &json!({}), &key).await.0 }
+        };
+        let won = tokio::join!(take(bruno.clone()), take(carla.clone()));
+        match won {
+            (200, 200) => target.ledger.count("taken by two"),
+            (200, _) | (_, 200) => target.ledger.count("taken"),
+            _ => target.ledger.count("not taken"),
+        }
+        let back = format!("/conversations/{id}/return");
+        for who in [bruno, carla] {
+            for attempt in 0..50 {
+                let (status, _) =
+                    who.change(reqwest::Method::POST, &back, &json!({}), &format!("back {n} {attempt}")).await;
+                if !matches!(status, 0 | 500..=599) {
+                    break;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Hears the desk's events as a page does: a lost connection goes on from the last number.
+pub(super) async fn listen(target: Target, ana: Person) -> Result<()> {
+    let mut cursor = None;
+    loop {
+        drop(hear(&target, &ana.token, &mut cursor).await);
+        target.ledger.count("event streams lost");
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn hear(target: &Target, token: &str, cursor: &mut Option<u64>) -> Result<()> {
+    let from = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+    let mut request = format!("ws://{}/api/v1/events{from}", target.host).into_client_request()?;
+    request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
+    let stream = tokio::net::TcpStream::connect(&target.host).await?;
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await?;
+    // The desk pings every 20 s; a page that hears nothing for 45 s comes again.
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(Duration::from_secs(45), socket.next()).await {
+        let Message::Text(text) = frame else { continue };
+        let event: Value = serde_json::from_str(&text)?;
+        if let Some(number) = event["sequence"].as_u64().or_else(|| event["data"]["cursor"].as_u64()) {
+            *cursor = Some(number);
+        }
+        if event["type"] == "message" {
+            note(&target.ledger, &event["data"]);
+        }
+    }
+    Ok(())
+}
+
+/// Notes a message as the desk shows it.
+pub(crate) fn note(ledger: &Ledger, message: &Value) {
+    let Some(words) = message["content"]["text"].as_str() else { return };
+    let way = if message["direction"] == "in" { Way::In } else { Way::Out };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let delivery = &message["delivery"];
+    ledger.heard(way, words, &text(&delivery["state"]), &text(&delivery["failure"]["code"]));
+}
