@@ -1,5 +1,6 @@
 //! Polled accounts: one replica at a time, and the cursor moves only after the broker has the arrivals. They are not
-//! spooled: the provider keeps them until it is told that they were taken.
+//! spooled: the provider keeps them until it is told that they were taken. A replica that the broker alone has left lets
+//! another poll.
 //!
 //! The lease is much shorter than a poll may take, and is renewed meanwhile: when the replica that has it is killed, the
 //! account waits for no more than that.
@@ -8,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{Failure, error::codes};
 use futures_util::FutureExt as _;
+use ports::bus::{BusError, Envelope};
 use runtime::service::Drain;
+use tokio::time::Instant;
 
 use crate::{
     accounts::Live,
@@ -18,9 +21,6 @@ use crate::{
     kit::Kit,
     templates,
 };
-
-/// How long to wait when the broker did not take what was polled.
-const AGAIN: Duration = Duration::from_secs(1);
 
 fn key(live: &Live) -> String {
     format!("poll:{}", live.account.id)
@@ -34,9 +34,10 @@ pub(crate) async fn run(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll, dra
             tokio::time::sleep(kit.config.poll_lease / 8).await;
             continue;
         }
-        match once(kit, live, source).await {
+        match once(kit, live, source, drain).await {
             Ok(()) => backoff.reset(),
-            // The provider's word counts for all replicas: the lease is kept, so that no other asks meanwhile.
+            // The provider's word counts for all replicas: the lease is kept, so that no other asks meanwhile. Who has
+            // given it up rests for less than it would take to renew it.
             Err(pause) => tokio::select! {
                 () = tokio::time::sleep(pause.unwrap_or_else(|| backoff.pause())) => {}
                 () = lost(kit, live) => {}
@@ -73,8 +74,8 @@ async fn lost(kit: &Kit, live: &Live) {
     }
 }
 
-/// One round. The error is the pause that the provider named, if it did.
-async fn once(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll) -> Result<(), Option<Duration>> {
+/// One round. The error is the pause that was named, if one was.
+async fn once(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll, drain: &Drain) -> Result<(), Option<Duration>> {
     let cursor = kit.env.cursors.get(&key(live)).await.map_err(|error| {
         tracing::warn!(%error, account = %live.account.id, "no cursor, so no poll");
         None
@@ -95,16 +96,21 @@ async fn once(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll) -> Result<(),
             return Err(None);
         }
     };
-    keep(kit, live, cursor, polled).await
+    tokio::select! {
+        kept = keep(kit, live, cursor, polled, drain) => kept,
+        () = lost(kit, live) => Ok(()),
+    }
 }
 
-async fn keep(kit: &Kit, live: &Live, cursor: Option<String>, polled: Polled) -> Result<(), Option<Duration>> {
+async fn keep(
+    kit: &Kit,
+    live: &Live,
+    cursor: Option<String>,
+    polled: Polled,
+    drain: &Drain,
+) -> Result<(), Option<Duration>> {
     let news = templates::news_in(&polled.heard);
-    let batch = intake::batch(kit, live, polled.heard, None);
-    kit.intake.publish(live.account.id, batch, kit.now()).await.map_err(|error| {
-        tracing::warn!(%error, account = %live.account.id, "what was polled is asked for again");
-        Some(AGAIN)
-    })?;
+    publish(kit, live, intake::batch(kit, live, polled.heard, None), drain).await?;
     templates::hear(kit, live, &news).await;
     if let Some(next) = polled.cursor.filter(|next| cursor.as_ref() != Some(next)) {
         // Losing this only means that the same arrivals come again, with the same ids.
@@ -114,6 +120,33 @@ async fn keep(kit: &Kit, live: &Live, cursor: Option<String>, polled: Polled) ->
         })?;
     }
     Ok(())
+}
+
+/// Publishes a page. While the broker is away it is tried again as long as the lease lasts; then another replica may fare
+/// better, and asks for it anew. The same page twice has the same ids.
+async fn publish(kit: &Kit, live: &Live, page: Vec<Envelope>, drain: &Drain) -> Result<(), Option<Duration>> {
+    let give_up = Instant::now() + kit.config.poll_lease;
+    let mut backoff = Backoff::while_away();
+    loop {
+        let error = match kit.intake.publish(live.account.id, page.clone(), kit.now()).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        tracing::warn!(%error, account = %live.account.id, "what was polled waits for the broker");
+        if !matches!(error, BusError::Unavailable(_)) {
+            // It will never take one of them as it is. Where the spool finds that, it parks that one alone.
+            let spooled = kit.intake.accept(live.account.id, page, kit.now()).await;
+            return spooled.map(drop).map_err(|error| {
+                tracing::error!(%error, account = %live.account.id, "what was polled is asked for again");
+                None
+            });
+        }
+        if drain.has_begun() || Instant::now() >= give_up {
+            release(kit, live).await;
+            return Err(Some(kit.config.poll_lease / 4));
+        }
+        tokio::time::sleep(backoff.pause()).await;
+    }
 }
 
 fn failed(kit: &Kit, live: &Live, error: PollError) -> Option<Duration> {

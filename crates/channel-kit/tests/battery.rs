@@ -138,7 +138,14 @@ async fn a_poll_moves_its_cursor_only_after_the_arrivals_are_safe() {
     // then another replica could take the second page past it.
     world.bus.set_away(true);
     provider.then([page("1", "10"), page("1", "10"), page("2", "20")]);
-    let running = world.start(Arc::new(Echo), world.config(), &[(polled_account(), provider.clone())]).await;
+    let lease = Duration::from_millis(400);
+    let config = channel_kit::KitConfig { poll_lease: lease, ..world.config() };
+    let running = world.start(Arc::new(Echo), config, &[(polled_account(), provider.clone())]).await;
+    // Perhaps the broker is away for this replica alone: another one gets its turn.
+    until("it is polled", async || provider.asked().len() == 1).await;
+    let key = format!("poll:{}", polled_account().id);
+    let claim = async |lasts| world.env.leases.claim(&key, "other", world.env.clock.now(), lasts).await.unwrap();
+    until("another may poll", async || claim(Duration::ZERO).await).await;
     let asked_twice = async {
         while provider.asked().len() < 2 {
             tokio::time::sleep(Duration::from_millis(5)).await;
