@@ -56,6 +56,7 @@ async fn trial(mesh: &mut Mesh, plan: &Plan) -> Result<bool> {
     let target = Target {
         whatsapp: format!("http://127.0.0.1:{}/hooks/whatsapp/loja", mesh.door("whatsapp")?.port),
         telegram: format!("http://127.0.0.1:{}/hooks/telegram/loja-telegram", mesh.door("telegram")?.port),
+        polled: format!("http://127.0.0.1:{}/sim/customers/telegram", mesh.simulator),
         webchat: format!("127.0.0.1:{}", mesh.door("webchat")?.port),
         desk: format!("http://127.0.0.1:{desk}"),
         host: format!("127.0.0.1:{desk}"),

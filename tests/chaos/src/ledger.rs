@@ -35,7 +35,7 @@ impl Entry {
             "accepted" | "delivered" | "read" if self.channel == Channel::Webchat => self.arrived.is_some(),
             "delivered" | "read" => true,
             // Telegram tells a bot of no receipts: what it has taken is all that is ever known.
-            "accepted" => self.channel == Channel::Telegram,
+            "accepted" => matches!(self.channel, Channel::Telegram | Channel::Polled),
             _ => false,
         }
     }

@@ -14,12 +14,23 @@ pub(crate) enum Channel {
     Whatsapp,
     /// Webhooks of Telegram.
     Telegram,
+    /// Telegram as well, by an account that is polled.
+    Polled,
     /// The widget's WebSocket.
     Webchat,
 }
 
 /// The channels of each so many customers.
-const SHARE: [Channel; 4] = [Channel::Whatsapp, Channel::Webchat, Channel::Whatsapp, Channel::Telegram];
+const SHARE: [Channel; 8] = [
+    Channel::Whatsapp,
+    Channel::Webchat,
+    Channel::Whatsapp,
+    Channel::Telegram,
+    Channel::Whatsapp,
+    Channel::Webchat,
+    Channel::Whatsapp,
+    Channel::Polled,
+];
 
 /// One of those who write.
 pub(crate) struct Customer {
@@ -41,6 +52,7 @@ impl Customer {
         let name = match channel {
             Channel::Whatsapp => format!("551190000{number:04}"),
             Channel::Telegram => format!("7000{number:04}"),
+            Channel::Polled => format!("7100{number:04}"),
             Channel::Webchat => format!("visitor-{number:04}"),
         };
         let address = OnceLock::new();

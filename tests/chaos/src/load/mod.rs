@@ -5,6 +5,7 @@ mod customers;
 mod hooks;
 mod page;
 mod person;
+mod polled;
 mod visitor;
 
 use std::{
@@ -39,6 +40,8 @@ pub(crate) struct Target {
     pub(crate) whatsapp: String,
     /// Where Telegram calls.
     pub(crate) telegram: String,
+    /// Where the provider of the polled account takes what customers write.
+    pub(crate) polled: String,
     /// Host and port of the widget's service.
     pub(crate) webchat: String,
     pub(crate) desk: String,
@@ -74,6 +77,7 @@ pub(crate) async fn start(target: &Target, customers: u32, seed: u64) -> Result<
             Channel::Whatsapp | Channel::Telegram => {
                 drop(writing.spawn(hooks::write(target.clone(), Arc::clone(customer), random)));
             }
+            Channel::Polled => drop(writing.spawn(polled::write(target.clone(), Arc::clone(customer), random))),
             Channel::Webchat => drop(hearing.spawn(visitor::visit(target.clone(), Arc::clone(customer), random))),
         }
         writing.spawn(agents::answer(target.clone(), ana.clone(), Arc::clone(customer)));
