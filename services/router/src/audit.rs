@@ -37,7 +37,7 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
             // Another replica says it.
             Ok(None) => say(&shell, &IntakeCounts::default(), 0),
             Ok(Some((intake, sends))) => say(&shell, &intake, sends),
-            Err(error) => tracing::debug!(%error, "the audit is made later"),
+            Err(error) => tracing::warn!(%error, "the audit is made later"),
         }
         tokio::select! {
             () = tokio::time::sleep(every) => {}

@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, Trans
 use crate::{
     open::OpenError,
     schema::VERSIONS,
-    statement::{Row, statement},
+    statement::{Row, is_locked_out, statement},
 };
 
 /// The version that this binary reads and writes.
@@ -15,8 +15,10 @@ pub const SCHEMA_VERSION: u32 = VERSIONS.len() as u32;
 const LOCK: i64 = 0x0061_666c_7565_6e74;
 
 /// How long a statement may wait for a table on PostgreSQL. Behind it wait all who come to read the table, so it gives
-/// way; the process ends, and finds what stands when it is started again.
-const TABLE_WITHIN: &str = "SET LOCAL lock_timeout = '10s'";
+/// way, and the process ends: who started it tries again, after a pause, and finds what stands by then.
+const TABLE_WITHIN: &str = "SET LOCAL lock_timeout = '2s'";
+/// Not for the turn to migrate: another replica may build an index for minutes.
+const TURN_WITHIN: &str = "SET LOCAL lock_timeout = 0";
 
 /// Migrates. On SQLite the caller holds the only writing connection.
 pub(crate) async fn migrate(connection: &DatabaseConnection) -> Result<(), OpenError> {
@@ -26,13 +28,16 @@ pub(crate) async fn migrate(connection: &DatabaseConnection) -> Result<(), OpenE
 
 /// Brings it one version further, in a transaction of its own. False when there is none.
 async fn step(connection: &DatabaseConnection) -> Result<bool, OpenError> {
-    let refused = |error: DbErr| OpenError::from_failure(crate::statement::failure(error));
+    let refused = |error: DbErr| match is_locked_out(&error) {
+        true => OpenError::Refused(format!("a table is in use, and it is not waited for: {error}")),
+        false => OpenError::from_failure(crate::statement::failure(error)),
+    };
     let backend = connection.get_database_backend();
     let transaction = connection.begin().await.map_err(refused)?;
     if backend == DatabaseBackend::Postgres {
+        transaction.execute_unprepared(TURN_WITHIN).await.map_err(refused)?;
         let lock = statement(&transaction, "SELECT pg_advisory_xact_lock($1)", vec![LOCK.into()]);
         transaction.execute_raw(lock).await.map_err(refused)?;
-        // Not for that: another replica may build an index for minutes.
         transaction.execute_unprepared(TABLE_WITHIN).await.map_err(refused)?;
     }
     transaction

@@ -118,7 +118,7 @@ struct Inner {
     /// SQLite has one writer; waiting for it in order, here, is fairer and faster than its busy handler.
     gate: Option<Gate>,
     /// The way to PostgreSQL, as long as the connections last.
-    _relay: Option<Relay>,
+    relay: Option<Relay>,
     /// A file answers, or says why not; a server may go silent.
     patience: Option<Patience>,
 }
@@ -170,7 +170,7 @@ impl SqlStore {
         migrate(&writer).await?;
         let readers = connect_sqlite(path, &options, true).await?;
         let (gate, patience) = (Some(Gate::default()), None);
-        Ok(Self { inner: Arc::new(Inner { writer, readers, gate, _relay: None, patience }) })
+        Ok(Self { inner: Arc::new(Inner { writer, readers, gate, relay: None, patience }) })
     }
 
     /// Connects to PostgreSQL at `url` with at most `max_connections` and brings it to this binary's version.
@@ -208,7 +208,7 @@ impl SqlStore {
             relay.watch();
         }
         let (writer, readers, patience) = (connection.clone(), connection, Some(patience));
-        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: None, _relay: relay, patience }) })
+        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: None, relay, patience }) })
     }
 
     /// Does work on the store, and gives it up when a server does not answer in time.
@@ -295,11 +295,16 @@ impl SqlStore {
     }
 
     pub(crate) async fn read_statement(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
-        self.in_time(self.read_slowly(statement)).await
+        self.in_time(self.rows(statement)).await
     }
 
     /// A read that may take long, such as a count over everything.
     pub(crate) async fn read_slowly(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        let _slowly = self.inner.relay.as_ref().map(Relay::slowly);
+        self.rows(statement).await
+    }
+
+    async fn rows(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         let rows = self.inner.readers.query_all_raw(statement).await.map_err(failure)?;
         Ok(rows.into_iter().map(Row).collect())
     }

@@ -17,7 +17,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -33,6 +33,8 @@ use tokio::{
 /// For how long the server may leave something without an answer: a little longer than any work of ours waits for one, so
 /// that the work is given up first, in words of its own.
 const UNANSWERED: Duration = Duration::from_secs(6);
+/// The same while something is read that may take long. Which connection reads it is not known here.
+const UNANSWERED_SLOWLY: Duration = Duration::from_secs(600);
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// How long the server may take to accept a connection.
@@ -45,9 +47,27 @@ const BUFFER: usize = 64 << 10;
 pub(crate) struct Relay {
     /// What [`PgConnectOptions::socket`] is told.
     pub(crate) socket: PathBuf,
-    /// Whether connections that stay without an answer are cut.
-    watched: Arc<AtomicBool>,
+    watch: Arc<Watch>,
     task: JoinHandle<()>,
+}
+
+/// Which answers are waited for, and how long.
+#[derive(Debug, Default)]
+struct Watch {
+    /// Whether connections that stay without an answer are cut.
+    begun: AtomicBool,
+    /// How much is read just now that may take long.
+    slow: AtomicUsize,
+}
+
+/// Something is read that may take long.
+#[derive(Debug)]
+pub(crate) struct Slowly(Arc<Watch>);
+
+impl Drop for Slowly {
+    fn drop(&mut self) {
+        self.0.slow.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Relay {
@@ -78,9 +98,15 @@ impl Relay {
         Self::listen(server).map(Some)
     }
 
-    /// From now on nothing is asked that may take longer than [`UNANSWERED`], as the migrations did.
+    /// From now on an answer that takes longer than [`UNANSWERED`] will not come: the migrations are through.
     pub(crate) fn watch(&self) {
-        self.watched.store(true, Ordering::Relaxed);
+        self.watch.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// But those may, as long as the answer is kept.
+    pub(crate) fn slowly(&self) -> Slowly {
+        self.watch.slow.fetch_add(1, Ordering::Relaxed);
+        Slowly(Arc::clone(&self.watch))
     }
 
     fn listen(server: (String, u16)) -> std::io::Result<Self> {
@@ -89,9 +115,9 @@ impl Relay {
         let socket = format!("\0afluente-{one:016x}{two:016x}");
         // PostgreSQL's name for a socket in a folder.
         let listener = UnixListener::bind(format!("{socket}/.s.PGSQL.{}", server.1))?;
-        let watched = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(accept(listener, server, Arc::clone(&watched)));
-        Ok(Self { socket: socket.into(), watched, task })
+        let watch = Arc::<Watch>::default();
+        let task = tokio::spawn(accept(listener, server, Arc::clone(&watch)));
+        Ok(Self { socket: socket.into(), watch, task })
     }
 }
 
@@ -101,11 +127,11 @@ async fn reach((host, port): &(String, u16)) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-async fn accept(listener: UnixListener, server: (String, u16), watched: Arc<AtomicBool>) {
+async fn accept(listener: UnixListener, server: (String, u16), watch: Arc<Watch>) {
     loop {
         match listener.accept().await {
             Ok((near, _)) => {
-                tokio::spawn(carry(near, server.clone(), Arc::clone(&watched)));
+                tokio::spawn(carry(near, server.clone(), Arc::clone(&watch)));
             }
             Err(error) => {
                 tracing::warn!(%error, "the way to PostgreSQL cannot take a connection");
@@ -115,7 +141,7 @@ async fn accept(listener: UnixListener, server: (String, u16), watched: Arc<Atom
     }
 }
 
-async fn carry(near: UnixStream, server: (String, u16), watched: Arc<AtomicBool>) {
+async fn carry(near: UnixStream, server: (String, u16), watch: Arc<Watch>) {
     let far = match reach(&server).await {
         Ok(far) => far,
         Err(error) => return tracing::warn!(%error, host = server.0, port = server.1, "PostgreSQL cannot be reached"),
@@ -128,7 +154,7 @@ async fn carry(near: UnixStream, server: (String, u16), watched: Arc<AtomicBool>
     };
     tokio::select! {
         () = passing => {}
-        () = question.stays_open(&watched) => {
+        () = question.stays_open(&watch) => {
             tracing::warn!(host = server.0, port = server.1, "PostgreSQL fell silent; the connection is cut");
         }
     }
@@ -174,13 +200,15 @@ impl Question {
         self.since.store(0, Ordering::Relaxed);
     }
 
-    /// Resolves when one has been open for [`UNANSWERED`], and is watched.
-    async fn stays_open(&self, watched: &AtomicBool) {
+    /// Resolves when one has been open for too long.
+    async fn stays_open(&self, watch: &Watch) {
         loop {
             tokio::time::sleep(LOOK).await;
             let since = self.since.load(Ordering::Relaxed);
             let open = Duration::from_millis(self.now().saturating_sub(since));
-            if since > 0 && open >= UNANSWERED && watched.load(Ordering::Relaxed) {
+            let slow = watch.slow.load(Ordering::Relaxed) > 0;
+            let patience = if slow { UNANSWERED_SLOWLY } else { UNANSWERED };
+            if since > 0 && open >= patience && watch.begun.load(Ordering::Relaxed) {
                 return;
             }
         }
@@ -250,6 +278,18 @@ mod tests {
         let waits = tokio::time::timeout(UNANSWERED + 3 * LOOK, near.read_u8()).await;
         assert!(waits.is_err(), "{waits:?}");
         relay.watch();
+        assert!(near.read_u8().await.is_err(), "the end of the connection");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_cut_off_while_something_is_read_that_takes_long() {
+        let (relay, mut near) = answering(0).await;
+        relay.watch();
+        let slowly = relay.slowly();
+        near.write_u8(7).await.unwrap();
+        let waits = tokio::time::timeout(UNANSWERED + 3 * LOOK, near.read_u8()).await;
+        assert!(waits.is_err(), "{waits:?}");
+        drop(slowly);
         assert!(near.read_u8().await.is_err(), "the end of the connection");
     }
 

@@ -405,10 +405,19 @@ pub(crate) fn is_conflict(error: &DbErr) -> bool {
     if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
         return true;
     }
+    has_code(error, &["40001", "40P01"])
+}
+
+/// Whether PostgreSQL gave up waiting for a lock.
+pub(crate) fn is_locked_out(error: &DbErr) -> bool {
+    has_code(error, &["55P03"])
+}
+
+fn has_code(error: &DbErr, codes: &[&str]) -> bool {
     match error {
         DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => {
             matches!(&**cause, sqlx::Error::Database(database)
-                if database.code().is_some_and(|code| code == "40001" || code == "40P01"))
+                if database.code().is_some_and(|code| codes.contains(&&*code)))
         }
         _ => false,
     }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use afluente_adapter_sql::{OpenError, SqlStore};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, TransactionTrait as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
@@ -75,6 +75,24 @@ async fn a_store_newer_than_the_binary_is_refused() {
     let known = afluente_adapter_sql::SCHEMA_VERSION;
     let again = SqlStore::postgres(&url, 2).await;
     assert_eq!(again.unwrap_err(), OpenError::StoreTooNew { found: 99, known });
+}
+
+/// A backup reads a table that loses an index: whoever came to read it would wait behind the one who waits for the backup.
+#[tokio::test]
+async fn a_migration_that_meets_a_long_reader_gives_way_and_says_so() {
+    let Some(url) = fresh_url().await else { return };
+    SqlStore::postgres(&url, 2).await.unwrap().close().await;
+    let reader = Database::connect(&url).await.unwrap();
+    let backup = reader.begin().await.unwrap();
+    let indexes = ["waiting", "board", "agent", "closed"]
+        .map(|name| format!("CREATE INDEX conversations_{name} ON conversations (organization);"));
+    let older = "CREATE INDEX attempts_age ON attempts (begun_at); DELETE FROM schema_version WHERE version > 10;";
+    reader.execute_unprepared(&(indexes.concat() + older)).await.unwrap();
+    backup.execute_unprepared("LOCK TABLE conversations IN ACCESS SHARE MODE").await.unwrap();
+    let opened = SqlStore::postgres(&url, 2).await;
+    assert!(matches!(&opened, Err(OpenError::Refused(why)) if why.contains("a table is in use")), "{opened:?}");
+    backup.commit().await.unwrap();
+    SqlStore::postgres(&url, 2).await.unwrap().check().await.unwrap();
 }
 
 #[tokio::test]
