@@ -202,10 +202,10 @@ impl Live {
                 Some(channel) => channel,
                 None => self.channel().await?,
             };
+            // Kept whether it answers in time or not: one that is only slow is not left behind with each question.
+            *kept = Some(channel.clone());
             // What it sets is of no account, as nothing is consumed there; the broker has to answer.
-            channel.basic_qos(1, BasicQosOptions::default()).await.map_err(|error| refused(&error))?;
-            *kept = Some(channel);
-            Ok(())
+            channel.basic_qos(1, BasicQosOptions::default()).await.map_err(|error| refused(&error))
         };
         match tokio::time::timeout(ANSWER, ask).await {
             Ok(answer) => answer,
