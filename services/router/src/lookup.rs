@@ -108,7 +108,8 @@ fn of_command(lookup: &mut Lookup, organization: OrganizationId, command: &Comma
 }
 
 /// What only the first answer tells: the seats of the agents who serve these conversations, the contact that a card was
-/// saved as, the message that a retried one answers, the receipts of what the ledger knows was taken. None when nothing is missing.
+/// saved as, the message that a retried one answers, the receipts of what the ledger knows was taken. None when nothing
+/// is missing.
 pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State) -> Option<Lookup> {
     let mut lookup = Lookup::default();
     for event in events {
