@@ -1,10 +1,13 @@
 //! What agents sent and providers took.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{ConsentEntry, DeliveryState, Message, MessageId, Outcome, Permitted, invariants};
+use domain::{
+    Attempted, ConsentEntry, DeliveryState, Inbound, InboundBody, Message, MessageId, Outcome, Permitted, invariants,
+};
 use ports::topology::Topic;
 use tokio::time::Instant;
+use wire::Wire as _;
 
 use crate::{
     memory::Tables,
@@ -79,12 +82,22 @@ pub(super) fn once(world: &World) -> Vec<String> {
     twice.map(|((message, part), count)| format!("once: part {part} of {message} went out {count} times")).collect()
 }
 
+/// The messages of which a replica told that it does not know what became of them, whether a person was asked or the ledger
+/// knew.
+fn doubted(world: &World) -> BTreeSet<MessageId> {
+    let told = world.broker.published().into_iter().filter(|one| one.envelope.kind == Inbound::KIND);
+    told.filter_map(|one| match wire::decode::<Inbound>(&one.envelope.body).ok()?.body {
+        InboundBody::Attempted(Attempted { message, outcome: Outcome::InDoubt { .. }, .. }) => Some(message),
+        _ => None,
+    })
+    .collect()
+}
+
 /// Messages of one conversation, and the parts of one message, are taken in their order. What was in doubt, or sent
 /// again by a person, has lost its place: a replica that was cut off may still have been at it.
 pub(super) fn ordered(world: &World) -> Vec<String> {
-    let (known, tables) = (world.record.known(), world.store.tables());
-    let doubted = |id: MessageId| tables.parked.values().any(|kept| kept.parked.message == Some(id));
-    let placed = |id: &MessageId| !known.decisions.contains_key(id) && !doubted(*id);
+    let (known, tables, doubted) = (world.record.known(), world.store.tables(), doubted(world));
+    let placed = |id: &MessageId| !known.decisions.contains_key(id) && !doubted.contains(id);
     let mut first: BTreeMap<MessageId, BTreeMap<u16, usize>> = BTreeMap::new();
     for (turn, seen) in known.seen.iter().enumerate() {
         if let Some(message) = seen.message.filter(placed) {
