@@ -14,7 +14,7 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Path, State, WebSocketUpgrade},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
@@ -29,7 +29,6 @@ use ports::{
 use runtime::service::Drain;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     accounts::Live,
@@ -44,13 +43,11 @@ type Waiting = HashMap<(AccountId, Address), Vec<(u64, Arc<Notify>)>>;
 pub(crate) struct Sockets {
     waiting: Mutex<(u64, Waiting)>,
     slots: Arc<Semaphore>,
-    /// Cancelled when the service drains: sockets say goodbye and pages go to another replica.
-    pub(crate) closing: CancellationToken,
 }
 
 impl Sockets {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { waiting: Mutex::default(), slots: Arc::new(Semaphore::new(limit)), closing: CancellationToken::new() }
+        Self { waiting: Mutex::default(), slots: Arc::new(Semaphore::new(limit)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, (u64, Waiting)> {
@@ -129,10 +126,7 @@ pub(crate) async fn listen(kit: Arc<Kit>, drain: Drain) -> Result<(), String> {
                 }
                 delivery.ack();
             }
-            () = drain.begun() => {
-                kit.sockets.closing.cancel();
-                return Ok(());
-            }
+            () = drain.begun() => return Ok(()),
         }
     }
 }
@@ -208,6 +202,7 @@ fn origin_allowed(live: &Live, headers: &HeaderMap) -> bool {
 async fn upgrade(
     State(kit): State<Arc<Kit>>,
     Path(name): Path<String>,
+    Extension(drain): Extension<Drain>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
@@ -223,7 +218,7 @@ async fn upgrade(
     };
     let limit = kit.config.frame_limit;
     upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(move |socket| async move {
-        session::serve(kit, live, facet, socket).await;
+        session::serve(kit, live, facet, drain, socket).await;
         drop(slot);
     })
 }

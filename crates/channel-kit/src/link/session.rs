@@ -9,6 +9,7 @@ use std::{
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use domain::{Content, error::codes};
 use runtime::{
+    Drain,
     names::{label, metric},
     trace,
 };
@@ -53,6 +54,8 @@ struct Session {
     kit: Arc<Kit>,
     live: Arc<Live>,
     facet: Arc<dyn Link>,
+    /// The process's, which begins before that of our tasks: those wait until the sockets are closed.
+    drain: Drain,
     identity: Identity,
     visitor: Visitor,
     /// The last item that the page has.
@@ -65,16 +68,22 @@ struct Session {
 struct Closed(u16, &'static str);
 
 /// Serves a socket until it ends.
-pub(super) async fn serve(kit: Arc<Kit>, live: Arc<Live>, facet: Arc<dyn Link>, mut socket: WebSocket) {
+pub(super) async fn serve(kit: Arc<Kit>, live: Arc<Live>, facet: Arc<dyn Link>, drain: Drain, mut socket: WebSocket) {
     kit.env.metrics.gauge_add(metric::LINKS, &[(label::CHANNEL, kit.channel.as_str())], 1.0);
-    if let Err(Closed(code, reason)) = run(&kit, live, facet, &mut socket).await {
+    if let Err(Closed(code, reason)) = run(&kit, live, facet, drain, &mut socket).await {
         let frame = CloseFrame { code, reason: reason.into() };
         let _ = socket.send(Message::Close(Some(frame))).await;
     }
     kit.env.metrics.gauge_add(metric::LINKS, &[(label::CHANNEL, kit.channel.as_str())], -1.0);
 }
 
-async fn run(kit: &Arc<Kit>, live: Arc<Live>, facet: Arc<dyn Link>, socket: &mut WebSocket) -> Result<(), Closed> {
+async fn run(
+    kit: &Arc<Kit>,
+    live: Arc<Live>,
+    facet: Arc<dyn Link>,
+    drain: Drain,
+    socket: &mut WebSocket,
+) -> Result<(), Closed> {
     let hello = match tokio::time::timeout(HELLO, first(socket)).await {
         Ok(Some(hello)) => hello,
         Ok(None) => return Err(Closed(close::POLICY, "say hello first")),
@@ -95,6 +104,7 @@ async fn run(kit: &Arc<Kit>, live: Arc<Live>, facet: Arc<dyn Link>, socket: &mut
         kit: Arc::clone(kit),
         live,
         facet,
+        drain,
         identity,
         visitor,
         seen: after,
@@ -134,7 +144,7 @@ impl Session {
         let mut tick = tokio::time::interval_at(Instant::now() + TICK, TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
-        let closing = self.kit.sockets.closing.clone();
+        let drain = self.drain.clone();
         let replaced = self.live.replaced.clone();
         loop {
             tokio::select! {
@@ -156,7 +166,7 @@ impl Session {
                     ping.map_err(|_| Closed(close::GOING_AWAY, ""))?;
                     self.catch_up(socket).await?;
                 }
-                () = closing.cancelled() => return Err(Closed(close::GOING_AWAY, "the service restarts")),
+                () = drain.begun() => return Err(Closed(close::GOING_AWAY, "the service restarts")),
                 () = replaced.cancelled() => return Err(Closed(close::GOING_AWAY, "the account changed")),
             }
         }

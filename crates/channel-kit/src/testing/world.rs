@@ -280,12 +280,14 @@ pub struct Running {
     pub http: axum::Router,
     tasks: Vec<JoinHandle<()>>,
     drain: Drain,
+    /// Begins before `drain`, as in a process: connections end first.
+    process: Drain,
 }
 
 impl Running {
     fn of(kit: Arc<Kit>) -> Self {
         let service = service::build(Arc::clone(&kit));
-        let drain = Drain::default();
+        let (drain, process) = (Drain::default(), Drain::default());
         let start = |task: runtime::Task| {
             let drain = drain.clone();
             tokio::spawn(async move {
@@ -295,7 +297,8 @@ impl Running {
                 }
             })
         };
-        Self { kit, http: service.http, tasks: service.tasks.into_iter().map(start).collect(), drain }
+        let http = service.http.layer(axum::Extension(process.clone()));
+        Self { kit, http, tasks: service.tasks.into_iter().map(start).collect(), drain, process }
     }
 
     /// Calls a webhook.
@@ -330,8 +333,14 @@ impl Running {
         self.kit.accounts.all().iter().map(|live| format!("{:?}", live.transcripts.all())).collect()
     }
 
+    /// The first half of a drain: connections are told to end, tasks are not.
+    pub(crate) fn close(&self) {
+        self.process.0.cancel();
+    }
+
     /// Drains, as SIGTERM does.
     pub async fn drain(mut self) {
+        self.close();
         self.drain.0.cancel();
         for task in std::mem::take(&mut self.tasks) {
             tokio::time::timeout(PATIENCE, task).await.expect("the drain ends").unwrap();

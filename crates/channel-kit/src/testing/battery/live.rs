@@ -52,6 +52,18 @@ impl Page {
         self.0.send(Message::Text(frame.to_string().into())).await.unwrap();
     }
 
+    /// The code with which the link is closed.
+    async fn farewell(&mut self) -> u16 {
+        let waiting = async {
+            loop {
+                if let Message::Close(Some(frame)) = self.0.next().await.expect("a farewell").unwrap() {
+                    return frame.code.into();
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("the link is closed")
+    }
+
     /// The next frame of this type; others on the way are left out.
     async fn hear(&mut self, kind: &str) -> Value {
         let waiting = async {
@@ -112,6 +124,8 @@ pub(super) async fn both_ways(fixture: &LinkFixture) {
     let live = scene.world.permitted(&fixture.account, &address, Content::text("live"));
     scene.world.send(&live).await;
     assert_eq!(second.hear("item").await["from"], "company");
+    scene.running.close();
+    assert_eq!(second.farewell().await, 1001, "a page goes to another replica before the tasks are told");
     scene.running.drain().await;
 }
 
