@@ -35,7 +35,8 @@ cargo test --workspace --no-fail-fast
 echo "== chaos, the short form"
 cargo build --quiet -p afluente -p afluente-chaos
 # The same schedule each time, so that a failure is the change's; `make chaos` draws new ones. This one has a crashed
-# broker, a silent PostgreSQL, an emptied Redis, a killed router and each misdeed of a provider.
+# broker, a silent one, an emptied Redis, a killed router, a webchat that is upgraded under its visitors, both processes
+# that poll Telegram killed, and each misdeed of a provider.
 target/debug/afluente-chaos run --seconds 60 --seed 705
 
 echo "== browsers"

@@ -226,7 +226,8 @@ pub(crate) struct Wound {
     pub(crate) harmed: Duration,
     pub(crate) stalled_in: Stall,
     pub(crate) stalled_out: Stall,
-    pub(crate) open: usize,
+    /// What did not come through in time.
+    pub(crate) open: Vec<String>,
     pub(crate) providers: bool,
 }
 
@@ -269,7 +270,7 @@ pub(crate) async fn harm(mesh: &mut Mesh, ledger: &Ledger, plan: &Plan) -> Resul
             let mended = kind.inflict(mesh, &mut random).await?;
             let patience = Instant::now() + PATIENCE;
             tokio::time::sleep_until((mended + AFTER).into()).await;
-            while ledger.open(mended + AFTER) > 0 && Instant::now() < patience {
+            while !ledger.open(mended + AFTER).is_empty() && Instant::now() < patience {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
             let longest = |way, since| ledger.longest(way, from, mended + AFTER, since);
@@ -284,6 +285,7 @@ pub(crate) async fn harm(mesh: &mut Mesh, ledger: &Ledger, plan: &Plan) -> Resul
                 providers: kind.is_providers(),
             };
             println!("{}", line(&wound));
+            wound.open.iter().take(5).for_each(|one| println!("  still open: {one}"));
             wounds.push(wound);
             for ended in mesh.ended() {
                 println!("  ended unasked: {ended}");
@@ -303,7 +305,7 @@ fn line(wound: &Wound) -> String {
         seconds(wound.stalled_out.after),
         seconds(wound.stalled_in.whole),
         seconds(wound.stalled_out.whole),
-        if wound.open > 0 { format!(", {} still open", wound.open) } else { String::new() },
+        if wound.open.is_empty() { String::new() } else { format!(", {} still open", wound.open.len()) },
     )
 }
 

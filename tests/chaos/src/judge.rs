@@ -72,7 +72,7 @@ async fn trial(mesh: &mut Mesh, plan: &Plan) -> Result<bool> {
     let wounds = faults::harm(mesh, &ledger, plan).await?;
     target.stop.store(true, Ordering::Release);
     let end = Instant::now();
-    while ledger.open(end) > 0 && end.elapsed() < SETTLE {
+    while !ledger.open(end).is_empty() && end.elapsed() < SETTLE {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let charges = charges(mesh, &target, &mut load).await?;

@@ -129,10 +129,13 @@ impl Ledger {
             .collect()
     }
 
-    /// How many that were begun before `until` are not yet accepted and heard.
-    pub(crate) fn open(&self, until: Instant) -> usize {
-        let is_open = |one: &&Entry| one.begun < until && (one.heard.is_none() || one.accepted.is_none());
-        self.entries().values().filter(is_open).count()
+    /// Those that were begun before `until` and are not yet accepted and heard, as one may print them.
+    pub(crate) fn open(&self, until: Instant) -> Vec<String> {
+        let is_open = |one: &Entry| one.begun < until && (one.heard.is_none() || one.accepted.is_none());
+        let taken = |one: &Entry| if one.accepted.is_some() { "accepted" } else { "not accepted" };
+        let entries = self.entries();
+        let open = entries.iter().filter(|(_, one)| is_open(one));
+        open.map(|((_, words), one)| format!("{words} ({}, '{}')", taken(one), one.state)).collect()
     }
 
     /// The longest that a message of one way, begun in this time, was not heard after `mended`: what a person at the

@@ -95,26 +95,34 @@ pub(super) async fn hand_on(
     Ok(())
 }
 
-/// Hears the desk's events as a page does: a lost connection goes on from the last number.
+/// Hears the desk's events as a page does: a lost connection goes on from the last number, and where the stream cannot go
+/// on from a number of ours, everything is read.
 pub(super) async fn listen(target: Target, ana: Person) -> Result<()> {
     let mut cursor = None;
     loop {
-        drop(hear(&target, &ana.token, &mut cursor).await);
+        drop(hear(&target, &ana, &mut cursor).await);
         target.ledger.count("event streams lost");
         tokio::time::sleep(AGAIN).await;
     }
 }
 
-async fn hear(target: &Target, token: &str, cursor: &mut Option<u64>) -> Result<()> {
+async fn hear(target: &Target, ana: &Person, cursor: &mut Option<u64>) -> Result<()> {
     let from = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
     let mut request = format!("ws://{}/api/v1/events{from}", target.host).into_client_request()?;
-    request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
+    request.headers_mut().insert("authorization", format!("Bearer {}", ana.token).parse()?);
     let stream = tokio::net::TcpStream::connect(&target.host).await?;
     let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await?;
     // The desk pings every 20 s; a page that hears nothing for 45 s comes again.
     while let Ok(Some(Ok(frame))) = tokio::time::timeout(Duration::from_secs(45), socket.next()).await {
         let Message::Text(text) = frame else { continue };
         let event: Value = serde_json::from_str(&text)?;
+        // What was written before the first greeting has no event for us.
+        if event["type"] == "reset" || event["type"] == "hello" && cursor.is_none() {
+            target.ledger.count("desk read anew");
+            for id in ana.conversations().await.values() {
+                ana.messages(id).await.iter().for_each(|message| note(&target.ledger, message));
+            }
+        }
         if let Some(number) = event["sequence"].as_u64().or_else(|| event["data"]["cursor"].as_u64()) {
             *cursor = Some(number);
         }

@@ -195,10 +195,12 @@ impl Mesh {
         self.folder.join(format!("{name}.toml"))
     }
 
-    /// Ends every process, then the servers.
+    /// Ends every process, then the servers. The provider goes after those who poll it.
     pub(crate) async fn stop(&mut self) -> Result<()> {
         let mut stuck = Vec::new();
-        for ((service, replica), mut process) in std::mem::take(&mut self.replicas) {
+        let (provider, mesh): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.replicas).into_iter().partition(|((service, _), _)| *service == "simulator");
+        for ((service, replica), mut process) in mesh.into_iter().chain(provider) {
             if process.ended().is_none()
                 && let Err(problem) = process.drain().await
             {
