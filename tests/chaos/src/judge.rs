@@ -99,7 +99,7 @@ async fn charges(mesh: &Mesh, target: &Target, load: &mut Load) -> Result<Vec<Ch
     charges.extend(charges::inbound(ledger, &shown));
     charges.extend(charges::outbound(ledger, &sent));
     charges.extend(charges::pages(ledger, customers, &anew));
-    charges.push(charges::owned(ledger, &serde_json::from_str(&audit)?));
+    charges.push(charges::owned(ledger, &serde_json::from_str(&audit).context("the audit's answer")?));
     Ok(charges)
 }
 

@@ -109,6 +109,11 @@ impl Ledger {
         }
     }
 
+    /// Whether the desk showed it.
+    pub(crate) fn is_heard(&self, way: Way, words: &str) -> bool {
+        self.entries().get(&(way, words.to_owned())).is_some_and(|one| one.heard.is_some())
+    }
+
     /// Counts something that happened.
     pub(crate) fn count(&self, what: &'static str) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(what).or_default() += 1;

@@ -167,8 +167,11 @@ impl Visit {
     /// Writes, sends again what was turned away, or gives the link up.
     async fn act(&mut self, socket: &mut Socket) -> Result<(), Ended> {
         self.due = Instant::now() + PATIENCE;
-        if !self.ready || self.draft.as_ref().is_some_and(|draft| draft.sent) {
+        if !self.ready {
             return Err(Ended::Lost);
+        }
+        if self.draft.as_ref().is_some_and(|draft| draft.sent) {
+            return if self.may_leave() { Err(Ended::Lost) } else { Ok(()) };
         }
         self.write();
         let Some(draft) = &mut self.draft else { return Ok(()) };
@@ -179,7 +182,14 @@ impl Visit {
             say(socket, &frame).await?;
         }
         // Whether it arrived is for the next link to find out.
-        if self.random.random_ratio(1, 15) { Err(Ended::Lost) } else { Ok(()) }
+        if self.random.random_ratio(1, 15) && self.may_leave() { Err(Ended::Lost) } else { Ok(()) }
+    }
+
+    /// Whether all but the message on its way is at the desk. What is not may be on the disk of this replica, and the order
+    /// over the disks of two is not promised (docs/reliability.md): the visitor does not go to another one just then.
+    fn may_leave(&self) -> bool {
+        let before = self.n.checked_sub(2).map(|n| self.customer.says(n));
+        before.is_none_or(|words| self.target.ledger.is_heard(Way::In, &words))
     }
 
     fn hear(&mut self, frame: &Value) -> Result<(), Ended> {
