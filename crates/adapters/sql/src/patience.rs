@@ -37,9 +37,14 @@ const IDLE: Duration = Duration::from_secs(20);
 /// are free: the server does not hear that a silent connection was given up, and the next try would wait for the locks of
 /// the one before it. Long values (a page of desk events) are packed with LZ4 where the server has it: its own older
 /// way cost as much as all else that it did for them. Nothing that we ask is worth compiling first. Work that was given
-/// up while it waited for a lock ends there too: the server does not look whether anybody still waits for it.
+/// up while it waited for a lock ends there too: the server does not look whether anybody still waits for it. And it asks
+/// a connection that rests whether we are still there, within half a minute and not after its own two hours: those that
+/// fell silent count among the few that it allows.
 const SETTINGS: &str = "SET idle_in_transaction_session_timeout = 5000;
     SET lock_timeout = 5000;
+    SET tcp_keepalives_idle = 10;
+    SET tcp_keepalives_interval = 5;
+    SET tcp_keepalives_count = 3;
     SET jit = off;
     SELECT set_config(name, 'lz4', false) FROM pg_settings
     WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)";

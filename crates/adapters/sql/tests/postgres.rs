@@ -15,7 +15,7 @@ use std::{
 };
 
 use afluente_adapter_sql::{OpenError, SqlStore};
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, TransactionTrait as _};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
@@ -75,6 +75,16 @@ async fn a_store_newer_than_the_binary_is_refused() {
     let known = afluente_adapter_sql::SCHEMA_VERSION;
     let again = SqlStore::postgres(&url, 2).await;
     assert_eq!(again.unwrap_err(), OpenError::StoreTooNew { found: 99, known });
+}
+
+/// What fell silent on its way is found by the server, too, before it runs out of connections.
+#[tokio::test]
+async fn the_server_asks_resting_connections_whether_we_are_there() {
+    let Some((store, _schema)) = fresh().await else { return };
+    let asked = "SELECT current_setting('tcp_keepalives_idle')::int + current_setting('tcp_keepalives_interval')::int
+        * current_setting('tcp_keepalives_count')::int AS seconds";
+    let row = store.readers().query_one_raw(Statement::from_string(store.backend(), asked)).await.unwrap().unwrap();
+    assert_eq!(row.try_get::<i32>("", "seconds").unwrap(), 25);
 }
 
 /// A backup reads a table that loses an index: whoever came to read it would wait behind the one who waits for the backup.
