@@ -137,7 +137,7 @@ stored() { ask_store "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relname = 
 measure_backlog() {
   local before begun router peak=0 now
   env "$@" "$bin" user add --organization Bench --queue Fila --email ana@bench.example --name ana --role agent --password Bench-Pass-1! > /dev/null
-  env "$@" "$bin" account add --queue Fila --channel whatsapp --name loja --setting app_name=LojaDemo --setting source=551130000000 \
+  env "$@" "$bin" account add --organization Bench --queue Fila --channel whatsapp --name loja --setting app_name=LojaDemo --setting source=551130000000 \
     --secret api_key=key --secret "webhook_secret=Bearer backlog" > /dev/null
   env "$@" "$bin" broker setup > /dev/null
   start_service whatsapp "$@"
