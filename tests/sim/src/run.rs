@@ -107,6 +107,8 @@ async fn live(plan: Plan, mutation: Option<Mutation>, folder: &Path, traced: boo
     if !rests(&world, folder, &mut acts).await {
         findings.push(format!("conserved: the world does not come to rest: {}", unrest(&world, folder)));
     }
+    // Asked before anybody is told to end: a timer that is due meanwhile frees an agent whom nobody gives anything any more.
+    findings.extend((0..HOUSES).flat_map(|house| oracle::nobody_idles(&world, house)));
     world.sites.iter().for_each(site::Site::end);
     while homes.join_next().await.is_some() {}
     acts.abort_all();
