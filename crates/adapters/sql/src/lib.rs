@@ -8,6 +8,7 @@
 //! Read `schema.rs` first, then `journal/commit.rs`. `statement.rs` has the few forms in which SQL is spoken here.
 
 mod audit;
+mod columns;
 mod consents;
 mod conservation;
 mod directory;
@@ -21,7 +22,6 @@ mod open;
 mod parking;
 mod patience;
 mod private;
-mod recordset;
 mod relay;
 mod rows;
 mod schema;

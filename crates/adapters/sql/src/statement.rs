@@ -9,6 +9,8 @@ use sea_orm::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::columns;
+
 /// Most rows or keys in one statement. Far below the bind limits (SQLite 32,766; PostgreSQL 65,535) with the widest
 /// table, and a power of two: batches are cut into powers of two, so that a handful of statement texts serves every
 /// batch size and each connection keeps them prepared.
@@ -55,32 +57,20 @@ pub(crate) async fn insert_returning<C: ConnectionTrait>(
     Ok(returned)
 }
 
-/// The statements that insert these rows. PostgreSQL reads them all from one JSON value, by the table's own types: with
-/// a placeholder for each value it spends more on the placeholders than on the rows. SQLite gets placeholders, in as few
-/// statements as the rows' number has powers of two.
+/// The statements that insert these rows. PostgreSQL gets an array for each column: with a placeholder for each value it
+/// spends more on the placeholders than on the rows. SQLite gets placeholders, in as few statements as the rows' number
+/// has powers of two.
 fn inserts(
     backend: DatabaseBackend,
     table: Table,
     tail: &str,
     mut values: Vec<Value>,
 ) -> Result<Vec<Statement>, DbErr> {
+    if backend == DatabaseBackend::Postgres {
+        return if values.is_empty() { Ok(Vec::new()) } else { Ok(vec![columns::insert(table, tail, values)?]) };
+    }
     let width = table.columns.len().max(1);
     let mut statements = Vec::new();
-    if backend == DatabaseBackend::Postgres {
-        if !values.is_empty() {
-            let columns = table.columns.join(", ");
-            let name = table.name;
-            let text = format!(
-                "INSERT INTO {name} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{name}, $1::json) {tail}"
-            );
-            statements.push(Statement::from_sql_and_values(
-                backend,
-                text,
-                [crate::recordset::written(table, &values)?.into()],
-            ));
-        }
-        return Ok(statements);
-    }
     while !values.is_empty() {
         let rows = largest_chunk(values.len() / width);
         let rest = values.split_off((rows * width).min(values.len()));

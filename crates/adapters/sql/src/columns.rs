@@ -1,0 +1,153 @@
+//! Rows as one array for each column, for PostgreSQL's `unnest`: nothing is written as text and parsed again, and one
+//! statement serves any number of rows.
+
+use std::fmt::Write as _;
+
+use sea_orm::{DatabaseBackend, DbErr, Statement, Value, sea_query::ArrayType};
+
+use crate::statement::Table;
+
+/// Stands for a null: the arrays that can be bound have none. Unicode keeps this character free for such uses, and a text
+/// that is nothing but it becomes a replacement character, as a NUL does.
+const NO_TEXT: &str = "\u{ffff}";
+/// Stands for a null among numbers. It is refused as a value of its own.
+const NO_NUMBER: i64 = i64::MIN;
+
+/// The statement that inserts these rows, whose values stand one after the other; `tail` follows them.
+///
+/// # Errors
+/// [`DbErr::Type`] when a value is of a kind that rows are not made of, or of another than those above it.
+pub(crate) fn insert(table: Table, tail: &str, values: Vec<Value>) -> Result<Statement, DbErr> {
+    let rows = values.len() / table.columns.len().max(1);
+    let mut columns: Vec<Column> = table
+        .columns
+        .iter()
+        .zip(&values)
+        .map(|(name, first)| Column::of(first, rows).map_err(|kind| refused(table, name, &kind)))
+        .collect::<Result<_, _>>()?;
+    let mut values = values.into_iter();
+    while values.len() > 0 {
+        for ((column, name), value) in columns.iter_mut().zip(table.columns).zip(values.by_ref()) {
+            column.push(value).map_err(|kind| refused(table, name, &kind))?;
+        }
+    }
+    let text = text(table, &columns, tail);
+    let arrays = columns.into_iter().map(|column| Value::Array(column.kind, Some(Box::new(column.values))));
+    Ok(Statement::from_sql_and_values(DatabaseBackend::Postgres, text, arrays))
+}
+
+fn refused(table: Table, column: &str, kind: &str) -> DbErr {
+    DbErr::Type(format!("{}.{column}: {kind}", table.name))
+}
+
+/// The same for every number of rows, so that it stays prepared.
+fn text(table: Table, columns: &[Column], tail: &str) -> String {
+    let names = table.columns.join(", ");
+    let (mut read, mut arrays) = (String::new(), String::new());
+    for (at, (name, column)) in table.columns.iter().zip(columns).enumerate() {
+        let comma = if at == 0 { "" } else { ", " };
+        let kind = match column.kind {
+            ArrayType::BigInt => {
+                let _ = write!(read, "{comma}NULLIF({name}, {NO_NUMBER})");
+                "bigint"
+            }
+            ArrayType::Bytes => {
+                let _ = write!(read, "{comma}{name}");
+                "bytea"
+            }
+            _ => {
+                let _ = write!(read, "{comma}NULLIF({name}, '{NO_TEXT}')");
+                "text"
+            }
+        };
+        let _ = write!(arrays, "{comma}${}::{kind}[]", at + 1);
+    }
+    format!("INSERT INTO {} ({names}) SELECT {read} FROM unnest({arrays}) AS given ({names}) {tail}", table.name)
+}
+
+struct Column {
+    kind: ArrayType,
+    values: Vec<Value>,
+}
+
+impl Column {
+    /// Empty, for values of the kind of `first`.
+    fn of(first: &Value, rows: usize) -> Result<Self, String> {
+        let kind = match first {
+            Value::BigInt(_) => ArrayType::BigInt,
+            Value::String(_) => ArrayType::String,
+            Value::Bytes(Some(_)) => ArrayType::Bytes,
+            other => return Err(format!("rows are not made of {:?}", other.as_null())),
+        };
+        Ok(Self { kind, values: Vec::with_capacity(rows) })
+    }
+
+    fn push(&mut self, value: Value) -> Result<(), String> {
+        let present = match (&self.kind, value) {
+            (ArrayType::BigInt, Value::BigInt(Some(NO_NUMBER))) => {
+                return Err("the least of all numbers stands for none".to_owned());
+            }
+            (ArrayType::BigInt, Value::BigInt(None)) => NO_NUMBER.into(),
+            (ArrayType::String, Value::String(None)) => NO_TEXT.into(),
+            (ArrayType::String, Value::String(Some(text))) if text == NO_TEXT => "\u{fffd}".into(),
+            (ArrayType::BigInt, value @ Value::BigInt(_))
+            | (ArrayType::String, value @ Value::String(_))
+            | (ArrayType::Bytes, value @ Value::Bytes(Some(_))) => value,
+            (kind, other) => return Err(format!("{:?} among values of {kind:?}", other.as_null())),
+        };
+        self.values.push(present);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    const TABLE: Table = Table { name: "t", columns: &["a", "b", "c"] };
+
+    fn array(kind: ArrayType, values: Vec<Value>) -> Value {
+        Value::Array(kind, Some(Box::new(values)))
+    }
+
+    #[test]
+    fn rows_become_columns() {
+        let rows = vec![
+            7i64.into(),
+            "a \"word\"\nand é".into(),
+            vec![0u8, 255].into(),
+            Value::BigInt(None),
+            Value::String(None),
+            vec![1u8].into(),
+        ];
+        let made = insert(TABLE, "ON CONFLICT DO NOTHING", rows).unwrap();
+        assert_eq!(
+            made.sql,
+            "INSERT INTO t (a, b, c) SELECT NULLIF(a, -9223372036854775808), NULLIF(b, '\u{ffff}'), c \
+             FROM unnest($1::bigint[], $2::text[], $3::bytea[]) AS given (a, b, c) ON CONFLICT DO NOTHING"
+        );
+        let values = made.values.unwrap().0;
+        assert_eq!(values[0], array(ArrayType::BigInt, vec![7i64.into(), i64::MIN.into()]));
+        assert_eq!(values[1], array(ArrayType::String, vec!["a \"word\"\nand é".into(), "\u{ffff}".into()]));
+        assert_eq!(values[2], array(ArrayType::Bytes, vec![vec![0u8, 255].into(), vec![1u8].into()]));
+    }
+
+    #[test]
+    fn what_stands_for_a_null_is_never_taken_for_one() {
+        let two = Table { name: "t", columns: &["a"] };
+        let made = insert(two, "", vec!["\u{ffff}".into(), "x\u{ffff}".into()]).unwrap();
+        let kept = array(ArrayType::String, vec!["\u{fffd}".into(), "x\u{ffff}".into()]);
+        assert_eq!(made.values.unwrap().0[0], kept);
+        assert!(insert(two, "", vec![i64::MIN.into()]).is_err());
+    }
+
+    #[test]
+    fn a_kind_that_rows_are_not_made_of_is_an_error_and_names_its_column() {
+        let two = Table { name: "t", columns: &["a", "b"] };
+        let error = insert(two, "", vec![1i64.into(), 1.5f64.into()]).unwrap_err().to_string();
+        assert!(error.contains("t.b: rows are not made of Double"), "{error}");
+        let error = insert(two, "", vec![1i64.into(), "x".into(), "y".into(), "z".into()]).unwrap_err().to_string();
+        assert!(error.contains("t.a: String(None) among values of BigInt"), "{error}");
+    }
+}
