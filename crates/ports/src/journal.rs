@@ -28,8 +28,6 @@ pub struct Lookup {
     pub messages: BTreeSet<(OrganizationId, MessageId)>,
     /// The outgoing messages that a provider knows by these ids (with their conversations).
     pub provider_ids: BTreeSet<(AccountId, String)>,
-    /// Incoming messages brought by these events (with their conversations).
-    pub caused: BTreeSet<EventId>,
     /// These seats.
     pub seats: BTreeSet<(OrganizationId, UserId)>,
     /// These parked messages (with the outgoing messages that are in doubt, their conversations, and what the send
@@ -56,8 +54,6 @@ pub struct Snapshot {
     pub by_provider_id: BTreeMap<(AccountId, String), MessageId>,
     /// The trace of the send that made a provider id known, in W3C form, where it was kept.
     pub traces: BTreeMap<(AccountId, String), String>,
-    /// Message by the event that brought it.
-    pub by_cause: BTreeMap<EventId, MessageId>,
     /// Receipts held for these provider ids.
     pub held: Vec<HeldReceipt>,
     /// Seats.

@@ -38,6 +38,7 @@ mod transfer;
 pub use decision::{Change, Decision, Effect};
 pub use distribute::{CONSIDERED_AT_MOST, PROPOSED_AT_MOST, considered, distribute};
 pub use event::{Decide, Due, Event, Proposal, Stamped, Timer};
+pub use message::brought_by;
 pub use order::message_of;
 pub use roster::Roster;
 pub use rules::{DEFAULT_ABANDON_AFTER, DEFAULT_INACTIVE_AFTER, Rules};

@@ -2,11 +2,12 @@
 
 use domain::{Content, Media, MediaSettled, MediaSource};
 
-use crate::{Decision, State};
+use crate::{Decision, State, brought_by};
 
 pub(crate) fn decide(state: &State, settled: &MediaSettled) -> Decision {
-    let known = state.by_cause.get(&settled.message_event).and_then(|id| state.messages.get(id));
-    let Some(known) = known else { return Decision::unchanged("unknown_message") };
+    let Some(known) = state.messages.get(&brought_by(settled.message_event)) else {
+        return Decision::unchanged("unknown_message");
+    };
     let Content::Media(media) = &known.content else { return Decision::unchanged("not_media") };
     if !matches!(media.source, MediaSource::Pending { .. }) {
         return Decision::unchanged("stale");

@@ -1,8 +1,8 @@
 //! The contact wrote: a conversation opens or goes on.
 
 use domain::{
-    Author, Class, Contact, ContactId, Conversation, ConversationId, Inbound, InboundMessage, Message, MessageId,
-    Profile, Stage, Timestamp, error::codes,
+    Author, Class, Contact, ContactId, Conversation, ConversationId, EventId, Inbound, InboundMessage, Message,
+    MessageId, Profile, Stage, Timestamp, error::codes,
 };
 
 use crate::{Change, Decision, Rules, State, Timer, ownership};
@@ -79,6 +79,11 @@ fn open(rules: &Rules, inbound: &Inbound, contact: &Contact, now: Timestamp) -> 
     })
 }
 
+/// The message that an event brings.
+pub fn brought_by(event: EventId) -> MessageId {
+    MessageId::derive(&[&event.to_string()])
+}
+
 fn append(conversation: &mut Conversation, inbound: &Inbound, said: &InboundMessage, state: &State) -> Message {
     let sequence = conversation.next_sequence;
     let wrote_at = inbound.wrote_at();
@@ -91,7 +96,7 @@ fn append(conversation: &mut Conversation, inbound: &Inbound, said: &InboundMess
     let account = inbound.thread.account;
     let answered = said.reply_to.as_ref().and_then(|id| state.by_provider_id.get(&(account, id.clone())));
     Message {
-        id: MessageId::derive(&[&inbound.id.to_string()]),
+        id: brought_by(inbound.id),
         organization: inbound.thread.organization,
         conversation: conversation.id,
         sequence,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    AccountId, Author, Contact, Conversation, ConversationId, EventId, HeldReceipt, Message, MessageId, OrganizationId,
+    AccountId, Contact, Conversation, ConversationId, EventId, HeldReceipt, Message, MessageId, OrganizationId,
     ParkedEntry, ParkedId, Ruling, Seat, Thread, UserId,
 };
 
@@ -25,8 +25,6 @@ pub struct State {
     pub messages: BTreeMap<MessageId, Message>,
     /// Outgoing messages by the ids that providers gave them.
     pub by_provider_id: BTreeMap<(AccountId, String), MessageId>,
-    /// Incoming messages by the event that brought them.
-    pub by_cause: BTreeMap<EventId, MessageId>,
     /// Receipts that wait for their message.
     pub held: Vec<HeldReceipt>,
     /// Seats.
@@ -69,9 +67,6 @@ impl State {
                 self.conversations.insert(conversation.id, (**conversation).clone());
             }
             Change::Message(message) => {
-                if message.author == Author::Contact {
-                    self.by_cause.insert(message.cause, message.id);
-                }
                 self.messages.insert(message.id, (**message).clone());
             }
             Change::Contact(contact) => {

@@ -71,7 +71,7 @@ fn of_inbound(lookup: &mut Lookup, inbound: &Inbound) {
             lookup.taken.insert(refusal.message);
         }
         InboundBody::MediaSettled(settled) => {
-            lookup.caused.insert(settled.message_event);
+            lookup.messages.insert((organization, routing::brought_by(settled.message_event)));
         }
         InboundBody::Consent(_) => {}
     }
@@ -191,7 +191,6 @@ pub(crate) fn merge(state: &mut State, snapshot: Snapshot) {
     state.conversations.extend(snapshot.conversations);
     state.messages.extend(snapshot.messages);
     state.by_provider_id.extend(snapshot.by_provider_id);
-    state.by_cause.extend(snapshot.by_cause);
     state.held.extend(snapshot.held);
     state.seats.extend(snapshot.seats);
     state.parked.extend(snapshot.parked);

@@ -9,7 +9,7 @@
 /// The statements of each version, oldest first. A released version never changes: mend it with the next one.
 pub(crate) const VERSIONS: &[&[&str]] = &[
     VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9, VERSION_10,
-    VERSION_11, VERSION_12,
+    VERSION_11, VERSION_12, VERSION_13,
 ];
 
 const VERSION_1: &[&str] = &[
@@ -197,3 +197,6 @@ const VERSION_11: &[&str] = &[
 
 // Nobody who reads the conversations waits for who reads the attempts.
 const VERSION_12: &[&str] = &["DROP INDEX attempts_age"];
+
+// The message that an event brought has an id that follows from the event's: nobody looks for one by its cause.
+const VERSION_13: &[&str] = &["DROP INDEX messages_cause"];

@@ -94,11 +94,9 @@ async fn a_migration_that_meets_a_long_reader_gives_way_and_says_so() {
     SqlStore::postgres(&url, 2).await.unwrap().close().await;
     let reader = Database::connect(&url).await.unwrap();
     let backup = reader.begin().await.unwrap();
-    let indexes = ["waiting", "board", "agent", "closed"]
-        .map(|name| format!("CREATE INDEX conversations_{name} ON conversations (organization);"));
-    let older = "CREATE INDEX attempts_age ON attempts (begun_at); DELETE FROM schema_version WHERE version > 10;";
-    reader.execute_unprepared(&(indexes.concat() + older)).await.unwrap();
-    backup.execute_unprepared("LOCK TABLE conversations IN ACCESS SHARE MODE").await.unwrap();
+    let older = "CREATE INDEX messages_cause ON messages (cause); DELETE FROM schema_version WHERE version > 12;";
+    reader.execute_unprepared(older).await.unwrap();
+    backup.execute_unprepared("LOCK TABLE messages IN ACCESS SHARE MODE").await.unwrap();
     let opened = SqlStore::postgres(&url, 2).await;
     assert!(matches!(&opened, Err(OpenError::Refused(why)) if why.contains("a table is in use")), "{opened:?}");
     backup.commit().await.unwrap();

@@ -96,12 +96,6 @@ impl Tables {
                 add(found, one);
             }
         }
-        if !lookup.caused.is_empty() {
-            for one in self.messages.values().filter(|one| lookup.caused.contains(&one.cause)) {
-                found.by_cause.insert(one.cause, one.id);
-                add(found, one);
-            }
-        }
     }
 
     fn outgoing(&self, partitions: &[Partition], limit: u32) -> Vec<OutboxRow> {

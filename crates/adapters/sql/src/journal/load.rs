@@ -35,7 +35,6 @@ struct Found {
     contacts: Vec<Row>,
     by_id: Vec<Row>,
     by_provider_id: Vec<Row>,
-    by_cause: Vec<Row>,
     held: Vec<Row>,
     seats: Vec<Row>,
 }
@@ -50,17 +49,16 @@ impl Found {
         let by_provider_id =
             "SELECT p.provider_key, p.trace, m.* FROM provider_ids p JOIN messages m ON m.id = p.message
                               WHERE p.provider_key IN ({in})";
-        let (processed, open, contacts, by_id, by_provider_id, by_cause, held, seats) = tokio::try_join!(
+        let (processed, open, contacts, by_id, by_provider_id, held, seats) = tokio::try_join!(
             store.read_in("SELECT event FROM processed WHERE event IN ({in})", &[], lookup.events.iter().map(printed)),
             store.read_in(open, &[], threads.clone()),
             store.read_in("SELECT * FROM contacts WHERE thread IN ({in})", &[], threads),
             store.read_in("SELECT * FROM messages WHERE id IN ({in})", &[], messages),
             store.read_in(by_provider_id, &[], provider_keys.clone()),
-            store.read_in("SELECT * FROM messages WHERE cause IN ({in})", &[], lookup.caused.iter().map(printed)),
             store.read_in("SELECT held FROM held_receipts WHERE provider_key IN ({in})", &[], provider_keys),
             store.read_in("SELECT * FROM seats WHERE user_id IN ({in})", &[], seats),
         )?;
-        Ok(Self { processed, open, contacts, by_id, by_provider_id, by_cause, held, seats })
+        Ok(Self { processed, open, contacts, by_id, by_provider_id, held, seats })
     }
 
     fn snapshot(&self, lookup: &Lookup, keys: &Keys<'_>) -> Result<Snapshot, StoreError> {
@@ -88,11 +86,6 @@ impl Found {
                 snapshot.by_provider_id.insert((*pair).clone(), message.id);
                 snapshot.traces.extend(row.optional_text("trace")?.map(|trace| ((*pair).clone(), trace)));
             }
-            snapshot.messages.insert(message.id, message);
-        }
-        for row in &self.by_cause {
-            let message = rows::message(row)?;
-            snapshot.by_cause.insert(message.cause, message.id);
             snapshot.messages.insert(message.id, message);
         }
         note_held(&mut snapshot, &self.held)?;
