@@ -391,3 +391,50 @@ async fn a_bundle_that_cannot_be_read_is_parked() {
     assert_eq!(next(&mut parked).await.envelope.headers[headers::PARKED_CODE], "poison");
     opened.abort();
 }
+
+/// Never confirms what goes to one queue each; counts how much of it was begun.
+struct Stuck {
+    inner: Arc<dyn Bus>,
+    begun: AtomicUsize,
+}
+
+#[async_trait]
+impl Bus for Stuck {
+    async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
+        if batch.iter().any(|envelope| !envelope.topic.is_fanout()) {
+            self.begun.fetch_add(1, Ordering::Relaxed);
+            std::future::pending::<()>().await;
+        }
+        self.inner.publish(batch).await
+    }
+
+    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
+        self.inner.subscribe(queue, prefetch).await
+    }
+
+    async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
+        self.inner.depth(queue).await
+    }
+
+    async fn check(&self) -> Result<(), BusError> {
+        self.inner.check().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_to_every_desk_waits_for_no_queue() {
+    const ROUTES: u16 = 16;
+    let (inner, _world) = embedded().await;
+    let stuck = Arc::new(Stuck { inner, begun: AtomicUsize::new(0) });
+    let bus = Arc::new(BundledBus::new(Arc::clone(&stuck) as Arc<dyn Bus>));
+    for route in 0..ROUTES {
+        let bus = Arc::clone(&bus);
+        tokio::spawn(async move { bus.publish(vec![message(route.into(), Topic::Inbound(Partition(route)))]).await });
+    }
+    while stuck.begun.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let event = vec![message(99, Topic::Events)];
+    tokio::time::timeout(PATIENCE, bus.publish(event)).await.expect("a place of its own").unwrap();
+    assert!(stuck.begun.load(Ordering::Relaxed) < usize::from(ROUTES), "busy routes take turns");
+}

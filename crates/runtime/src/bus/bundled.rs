@@ -1,8 +1,8 @@
 //! Messages that wait for the same route travel in one: the broker's cost per message falls as load grows, and a message
 //! that is alone travels as itself, at once.
 //!
-//! Each route has at most one publish on its way, and all routes together have few. Whoever publishes meanwhile waits
-//! for them, and then goes out together with all others who waited; so nothing is held back for company, and order
+//! Each route has at most one publish on its way, and all routes to queues together have few. Whoever publishes meanwhile
+//! waits for them, and then goes out together with all others who waited; so nothing is held back for company, and order
 //! holds. Only topics whose consumers are services of the mesh are bundled: what a channel reads may be read by a
 //! program in another language. What a bundle becomes on the other side is in `opened.rs`.
 
@@ -127,8 +127,9 @@ impl Drop for Served {
 async fn carry(bus: Arc<dyn Bus>, routes: Arc<Routes>, topic: Topic) {
     let mut served = Served { routes, topic, idle: false };
     loop {
-        // Never closed. Taken before those who wait are: they gather until it is there.
-        let _place = served.routes.places.acquire().await;
+        // Never closed. Taken before those who wait are: they gather until it is there. What goes to everybody is one
+        // route, waits for no disk, and somebody looks at a page that waits for it.
+        let _place = if served.topic.is_fanout() { None } else { served.routes.places.acquire().await.ok() };
         let waiting = served.routes.take(&served.topic);
         if waiting.is_empty() {
             served.idle = true;
