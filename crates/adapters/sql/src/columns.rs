@@ -13,11 +13,44 @@ const NO_TEXT: &str = "\u{ffff}";
 /// Stands for a null among numbers. It is refused as a value of its own.
 const NO_NUMBER: i64 = i64::MIN;
 
+/// Rows for a table, their values one after the other, and what follows them in the statement.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) table: Table,
+    pub(crate) tail: &'static str,
+    pub(crate) values: Vec<Value>,
+}
+
 /// The statement that inserts these rows, whose values stand one after the other; `tail` follows them.
 ///
 /// # Errors
 /// [`DbErr::Type`] when a value is of a kind that rows are not made of, or of another than those above it.
 pub(crate) fn insert(table: Table, tail: &str, values: Vec<Value>) -> Result<Statement, DbErr> {
+    let mut arrays = Vec::new();
+    let text = insertion(table, tail, values, &mut arrays)?;
+    Ok(Statement::from_sql_and_values(DatabaseBackend::Postgres, text, arrays))
+}
+
+/// One statement that inserts into several tables, in this order, and answers one row: how many rows went into each, as
+/// `rows0`, `rows1`...
+///
+/// # Errors
+/// As [`insert`].
+pub(crate) fn insert_each(each: impl IntoIterator<Item = Rows>) -> Result<Statement, DbErr> {
+    let (mut inserts, mut counts, mut arrays) = (String::new(), String::new(), Vec::new());
+    for (at, rows) in each.into_iter().enumerate() {
+        let comma = if at == 0 { "" } else { ", " };
+        let insert = insertion(rows.table, rows.tail, rows.values, &mut arrays)?;
+        let _ = write!(inserts, "{comma}into{at} AS ({insert} RETURNING 1)");
+        // Read one after the other, and so the inserts are done one after the other.
+        let _ = write!(counts, "{comma}(SELECT COUNT(*) FROM into{at}) AS rows{at}");
+    }
+    let text = format!("WITH {inserts} SELECT {counts}");
+    Ok(Statement::from_sql_and_values(DatabaseBackend::Postgres, text, arrays))
+}
+
+/// The text of an insert. Its arrays are added to those that are there, and numbered after them.
+fn insertion(table: Table, tail: &str, values: Vec<Value>, arrays: &mut Vec<Value>) -> Result<String, DbErr> {
     let rows = values.len() / table.columns.len().max(1);
     let mut columns: Vec<Column> = table
         .columns
@@ -31,9 +64,9 @@ pub(crate) fn insert(table: Table, tail: &str, values: Vec<Value>) -> Result<Sta
             column.push(value).map_err(|kind| refused(table, name, &kind))?;
         }
     }
-    let text = text(table, &columns, tail);
-    let arrays = columns.into_iter().map(|column| Value::Array(column.kind, Some(Box::new(column.values))));
-    Ok(Statement::from_sql_and_values(DatabaseBackend::Postgres, text, arrays))
+    let text = text(table, &columns, tail, arrays.len());
+    arrays.extend(columns.into_iter().map(|column| Value::Array(column.kind, Some(Box::new(column.values)))));
+    Ok(text)
 }
 
 fn refused(table: Table, column: &str, kind: &str) -> DbErr {
@@ -41,7 +74,7 @@ fn refused(table: Table, column: &str, kind: &str) -> DbErr {
 }
 
 /// The same for every number of rows, so that it stays prepared.
-fn text(table: Table, columns: &[Column], tail: &str) -> String {
+fn text(table: Table, columns: &[Column], tail: &str, before: usize) -> String {
     let names = table.columns.join(", ");
     let (mut read, mut arrays) = (String::new(), String::new());
     for (at, (name, column)) in table.columns.iter().zip(columns).enumerate() {
@@ -60,7 +93,7 @@ fn text(table: Table, columns: &[Column], tail: &str) -> String {
                 "text"
             }
         };
-        let _ = write!(arrays, "{comma}${}::{kind}[]", at + 1);
+        let _ = write!(arrays, "{comma}${}::{kind}[]", before + at + 1);
     }
     format!("INSERT INTO {} ({names}) SELECT {read} FROM unnest({arrays}) AS given ({names}) {tail}", table.name)
 }
@@ -131,6 +164,20 @@ mod tests {
         assert_eq!(values[0], array(ArrayType::BigInt, vec![7i64.into(), i64::MIN.into()]));
         assert_eq!(values[1], array(ArrayType::String, vec!["a \"word\"\nand é".into(), "\u{ffff}".into()]));
         assert_eq!(values[2], array(ArrayType::Bytes, vec![vec![0u8, 255].into(), vec![1u8].into()]));
+    }
+
+    #[test]
+    fn several_tables_are_one_statement_with_arrays_of_its_own() {
+        let rows =
+            |columns, value: Value| Rows { table: Table { name: "t", columns }, tail: "TAIL", values: vec![value] };
+        let made = insert_each([rows(&["a"], vec![1u8].into()), rows(&["b"], vec![2u8].into())]).unwrap();
+        assert_eq!(
+            made.sql,
+            "WITH into0 AS (INSERT INTO t (a) SELECT a FROM unnest($1::bytea[]) AS given (a) TAIL RETURNING 1), \
+             into1 AS (INSERT INTO t (b) SELECT b FROM unnest($2::bytea[]) AS given (b) TAIL RETURNING 1) \
+             SELECT (SELECT COUNT(*) FROM into0) AS rows0, (SELECT COUNT(*) FROM into1) AS rows1"
+        );
+        assert_eq!(made.values.unwrap().0.len(), 2);
     }
 
     #[test]

@@ -16,7 +16,9 @@ use crate::{
 };
 
 const ACCEPTED: Table = Table { name: "accepted", columns: &["slot", "stream", "upto", "void", "at"] };
-const HEARD: Table = Table { name: "heard", columns: &["slot", "stream", "fate", "first", "last"] };
+pub(crate) const HEARD: Table = Table { name: "heard", columns: &["slot", "stream", "fate", "first", "last"] };
+/// A batch that is carried out again, or partly, says the same twice.
+pub(crate) const HEARD_TWICE: &str = "ON CONFLICT (slot, stream, fate, first, last) DO NOTHING";
 /// Fewer rows of one stream are left as they are.
 const WORTH_FOLDING: usize = 8;
 
@@ -60,9 +62,9 @@ pub(crate) fn heard_values(heard: &[Heard]) -> Vec<Value> {
     heard.into_iter().flat_map(row).collect()
 }
 
-/// Rows are only added: a batch that is carried out again, or partly, says the same twice.
+/// Rows are only added.
 pub(crate) async fn note_heard<C: ConnectionTrait>(on: &C, values: Vec<Value>) -> Result<(), DbErr> {
-    insert_rows(on, HEARD, "ON CONFLICT (slot, stream, fate, first, last) DO NOTHING", values).await.map(|_| ())
+    insert_rows(on, HEARD, HEARD_TWICE, values).await.map(|_| ())
 }
 
 /// What is kept as parked was heard, if a channel accepted it.

@@ -1,4 +1,5 @@
-//! The commit: all rows in few statements, versions and unique keys as the guard.
+//! The commit: all rows in few statements, versions and unique keys as the guard. Under load most of what it takes is the
+//! way to the server and back, so what can go together does.
 //!
 //! Every commit writes its tables in the same order, and each table's rows in the order of their keys, so that commits
 //! on PostgreSQL queue up instead of deadlocking. The outbox comes after the conversations: two commits on one
@@ -8,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{DeskChange, DeskEvent, OrganizationId};
+use domain::DeskEvent;
 use ports::{
     StoreError,
     bus::headers,
@@ -16,15 +17,15 @@ use ports::{
 };
 use sea_orm::{DatabaseTransaction, DbErr, Value};
 
+use super::events;
 use crate::{
-    SqlStore, conservation, ledger,
+    SqlStore,
+    columns::Rows,
+    conservation, ledger,
     parking::{self, decisions},
     rows,
     rows::{CONTACTS, CONVERSATIONS, MESSAGES, SEATS, provider_key},
-    statement::{
-        Table, execute_in, failure, insert_returning, insert_rows, is_conflict, json, number, optional_text, printed,
-        text,
-    },
+    statement::{Table, execute_in, failure, insert_each, is_conflict, json, optional_text, printed, text},
 };
 
 const PROCESSED: Table = Table { name: "processed", columns: &["event", "organization", "kind", "at"] };
@@ -37,8 +38,6 @@ const OUTBOX: Table = Table {
     name: "outbox",
     columns: &["lane", "at", "organization", "id", "route", "kind", "correlation", "headers", "body"],
 };
-const COUNTERS: Table = Table { name: "event_counters", columns: &["organization", "last_sequence"] };
-const EVENTS: Table = Table { name: "desk_events", columns: &["organization", "sequence", "at", "change"] };
 
 const CONVERSATION_MOVES: &str = "ON CONFLICT (id) DO UPDATE SET contact = excluded.contact,
     contact_name = excluded.contact_name, contact_email = excluded.contact_email, search = excluded.search,
@@ -55,6 +54,8 @@ const MESSAGE_MOVES: &str = "ON CONFLICT (id) DO UPDATE SET content = excluded.c
 const CONTACT_MOVES: &str = "ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email,
     phone = excluded.phone, version = excluded.version
     WHERE contacts.version = excluded.version - 1 AND contacts.organization = excluded.organization";
+const TIMER_MOVES: &str =
+    "ON CONFLICT (conversation, kind) DO UPDATE SET lane = excluded.lane, due_at = excluded.due_at";
 const SEAT_MOVES: &str = "ON CONFLICT (user_id, organization) DO UPDATE SET presence = excluded.presence,
     load = excluded.load, capacity = excluded.capacity, last_assigned_at = excluded.last_assigned_at,
     version = excluded.version
@@ -88,7 +89,7 @@ struct Ready {
     asked: Vec<Value>,
     parked: Vec<Value>,
     heard: Vec<Value>,
-    pages: Vec<Page>,
+    pages: Vec<events::Page>,
 }
 
 impl Ready {
@@ -120,7 +121,7 @@ impl Ready {
             asked: commit.decided.iter().map(|(decision, _)| decisions::asked(decision)).collect::<Result<_, _>>()?,
             parked: parking::values(&commit.parked)?,
             heard: [conservation::heard_values(&commit.heard), conservation::parked_values(&commit.parked)].concat(),
-            pages: pages(&commit.events)?,
+            pages: events::pages(&commit.events)?,
         })
     }
 }
@@ -205,119 +206,55 @@ fn outbox_values(outgoing: &Outgoing, values: &mut Vec<Value>) -> Result<(), Sto
 }
 
 async fn write(on: &DatabaseTransaction, commit: &Commit, ready: Ready) -> Result<Vec<DeskEvent>, CommitError> {
-    let rows = insert_rows(on, PROCESSED, "ON CONFLICT (event) DO NOTHING", ready.processed).await;
-    expect(rows, commit.processed.len(), "an event was already carried out")?;
-    let rows = insert_rows(on, CONVERSATIONS, CONVERSATION_MOVES, ready.conversations).await;
-    expect(rows, commit.conversations.len(), "a conversation moved on")?;
-    let rows = insert_rows(on, MESSAGES, MESSAGE_MOVES, ready.messages).await;
-    expect(rows, commit.messages.len(), "a message moved on")?;
-    let rows = insert_rows(on, CONTACTS, CONTACT_MOVES, ready.contacts).await;
-    expect(rows, commit.contacts.len(), "a contact moved on")?;
-    let rows = insert_rows(on, SEATS, SEAT_MOVES, ready.seats).await;
-    expect(rows, commit.seats.len(), "a seat moved on")?;
-    insert_rows(on, PROVIDER_IDS, "ON CONFLICT (provider_key) DO NOTHING", ready.provider_ids)
-        .await
-        .map_err(stands_against)?;
-    insert_rows(on, HELD, "ON CONFLICT (provider_key, event) DO NOTHING", ready.held).await.map_err(stands_against)?;
+    let first = vec![
+        Rows { table: PROCESSED, tail: "ON CONFLICT (event) DO NOTHING", values: ready.processed },
+        Rows { table: CONVERSATIONS, tail: CONVERSATION_MOVES, values: ready.conversations },
+        Rows { table: MESSAGES, tail: MESSAGE_MOVES, values: ready.messages },
+        Rows { table: CONTACTS, tail: CONTACT_MOVES, values: ready.contacts },
+        Rows { table: SEATS, tail: SEAT_MOVES, values: ready.seats },
+        Rows { table: PROVIDER_IDS, tail: "ON CONFLICT (provider_key) DO NOTHING", values: ready.provider_ids },
+        Rows { table: HELD, tail: "ON CONFLICT (provider_key, event) DO NOTHING", values: ready.held },
+        Rows { table: TIMERS, tail: TIMER_MOVES, values: ready.timers },
+    ];
+    let guards = [
+        (commit.processed.len(), "an event was already carried out"),
+        (commit.conversations.len(), "a conversation moved on"),
+        (commit.messages.len(), "a message moved on"),
+        (commit.contacts.len(), "a contact moved on"),
+        (commit.seats.len(), "a seat moved on"),
+    ];
+    let written = insert_each(on, first).await.map_err(stands_against)?;
+    for (written, (given, otherwise)) in written.into_iter().zip(guards) {
+        expect(written, given, otherwise)?;
+    }
     execute_in(on, "DELETE FROM held_receipts WHERE event IN ({in})", &[], commit.release.iter().map(printed))
         .await
         .map_err(stands_against)?;
-    let moves = "ON CONFLICT (conversation, kind) DO UPDATE SET lane = excluded.lane, due_at = excluded.due_at";
-    insert_rows(on, TIMERS, moves, ready.timers).await.map_err(stands_against)?;
     for (kind, conversations) in ready.timers_back {
         let text = "DELETE FROM timers WHERE kind = $1 AND conversation IN ({in})";
         execute_in(on, text, &[kind.into()], conversations).await.map_err(stands_against)?;
     }
     for ((decision, version), asked) in commit.decided.iter().zip(ready.asked) {
-        expect(decisions::rule(on, decision, *version, asked).await, 1, "a parked message moved on")?;
+        let ruled = decisions::rule(on, decision, *version, asked).await.map_err(stands_against)?;
+        expect(ruled, 1, "a parked message moved on")?;
     }
     decisions::insert_decisions(on, ready.decided).await.map_err(stands_against)?;
     decisions::settle(on, &commit.settled).await.map_err(stands_against)?;
     ledger::reopen(on, &commit.reopened).await.map_err(stands_against)?;
-    insert_rows(on, parking::PARKED, parking::AGAIN, ready.parked).await.map_err(stands_against)?;
-    conservation::note_heard(on, ready.heard).await.map_err(stands_against)?;
-    insert_rows(on, OUTBOX, "", ready.outbox).await.map_err(stands_against)?;
-    number_events(on, &commit.events, ready.pages).await
-}
-
-/// Changes of one organization that stand in one row: a commit of a hundred messages is a few rows, not hundreds.
-struct Page {
-    organization: OrganizationId,
-    at: i64,
-    count: u64,
-    changes: Value,
-}
-
-fn pages(events: &[DeskEvent]) -> Result<Vec<Page>, StoreError> {
-    let mut by_organization: BTreeMap<OrganizationId, Vec<&DeskEvent>> = BTreeMap::new();
-    for event in events {
-        by_organization.entry(event.organization).or_default().push(event);
-    }
-    let mut pages = Vec::new();
-    for (organization, events) in by_organization {
-        for chunk in events.chunk_by(|one, next| one.at == next.at).flat_map(|run| run.chunks(rows::CHANGES_IN_A_ROW)) {
-            let changes: Vec<&DeskChange> = chunk.iter().map(|event| &event.change).collect();
-            let at = chunk.first().map_or(0, |event| event.at.millis());
-            pages.push(Page { organization, at, count: chunk.len() as u64, changes: json(&changes)? });
-        }
-    }
-    Ok(pages)
-}
-
-/// Numbers the events, in the order given, from the counters of their organizations, and writes them in pages; a row
-/// has the number of the last of its changes.
-async fn number_events(
-    on: &DatabaseTransaction,
-    events: &[DeskEvent],
-    pages: Vec<Page>,
-) -> Result<Vec<DeskEvent>, CommitError> {
-    if events.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut counts: BTreeMap<OrganizationId, u64> = BTreeMap::new();
-    for event in events {
-        *counts.entry(event.organization).or_default() += 1;
-    }
-    let values = counts.iter().flat_map(|(organization, count)| [printed(organization), number(*count)]).collect();
-    let counted = insert_returning(
-        on,
-        COUNTERS,
-        "ON CONFLICT (organization) DO UPDATE SET last_sequence = event_counters.last_sequence + excluded.last_sequence
-         RETURNING organization, last_sequence",
-        values,
-    )
-    .await
-    .map_err(stands_against)?;
-    let mut next: BTreeMap<OrganizationId, u64> = BTreeMap::new();
-    for row in &counted {
-        let organization = row.parsed("organization")?;
-        let last: u64 = row.number("last_sequence")?;
-        next.insert(organization, last + 1 - counts.get(&organization).copied().unwrap_or(0));
-    }
-    let mut last: BTreeMap<OrganizationId, u64> =
-        next.iter().map(|(id, first)| (*id, first.saturating_sub(1))).collect();
-    let mut values = Vec::with_capacity(pages.len() * EVENTS.columns.len());
-    for page in pages {
-        let place = last.entry(page.organization).or_default();
-        *place += page.count;
-        values.extend([printed(page.organization), number(*place), page.at.into(), page.changes]);
-    }
-    let mut numbered = events.to_vec();
-    for event in &mut numbered {
-        let place = next.entry(event.organization).or_insert(1);
-        event.sequence = *place;
-        *place += 1;
-    }
-    insert_rows(on, EVENTS, "", values).await.map_err(stands_against)?;
-    Ok(numbered)
+    let rest = vec![
+        Rows { table: parking::PARKED, tail: parking::AGAIN, values: ready.parked },
+        Rows { table: conservation::HEARD, tail: conservation::HEARD_TWICE, values: ready.heard },
+        Rows { table: OUTBOX, tail: "", values: ready.outbox },
+    ];
+    insert_each(on, rest).await.map_err(stands_against)?;
+    events::number_all(on, &commit.events, ready.pages).await
 }
 
 /// As many rows as were given must have been written.
-fn expect(written: Result<u64, DbErr>, given: usize, otherwise: &str) -> Result<(), CommitError> {
-    let written = written.map_err(stands_against)?;
+fn expect(written: u64, given: usize, otherwise: &str) -> Result<(), CommitError> {
     if written == given as u64 { Ok(()) } else { Err(CommitError::Conflict(otherwise.to_owned())) }
 }
 
-fn stands_against(error: DbErr) -> CommitError {
+pub(super) fn stands_against(error: DbErr) -> CommitError {
     if is_conflict(&error) { CommitError::Conflict(error.to_string()) } else { CommitError::Store(failure(error)) }
 }

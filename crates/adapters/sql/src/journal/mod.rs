@@ -2,6 +2,7 @@
 
 mod commit;
 mod distribution;
+mod events;
 mod load;
 mod outbox;
 mod said;
