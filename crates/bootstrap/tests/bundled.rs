@@ -19,7 +19,7 @@ use ports::{
     bus::{BusError, Delivery, Depth, Envelope, Subscription, headers},
     topology::{Queue, Topic},
 };
-use runtime::bus::BundledBus;
+use runtime::bus::{BundledBus, ON_THEIR_WAY};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
@@ -58,16 +58,31 @@ mod on_rabbitmq {
     ports::conformance!(bus, fresh());
 }
 
-/// Counts what really goes over the bus below.
-struct Counted {
+/// What is to happen before a batch reaches the bus below.
+type Before = Box<dyn Fn(Vec<Topic>) -> runtime::BoxFuture<()> + Send + Sync>;
+
+/// Sees what really goes over the bus below: counts it, and then does what the test wants first.
+struct Below {
     inner: Arc<dyn Bus>,
     published: AtomicUsize,
+    before: Before,
+}
+
+impl Below {
+    fn new(inner: Arc<dyn Bus>, before: Before) -> Arc<Self> {
+        Arc::new(Self { inner, published: AtomicUsize::new(0), before })
+    }
+
+    fn count(&self) -> usize {
+        self.published.load(Ordering::Relaxed)
+    }
 }
 
 #[async_trait]
-impl Bus for Counted {
+impl Bus for Below {
     async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
         self.published.fetch_add(batch.len(), Ordering::Relaxed);
+        (self.before)(batch.iter().map(|envelope| envelope.topic.clone()).collect()).await;
         self.inner.publish(batch).await
     }
 
@@ -86,13 +101,13 @@ impl Bus for Counted {
 
 struct Bundling {
     bus: Arc<BundledBus>,
-    counted: Arc<Counted>,
+    counted: Arc<Below>,
     _world: (Embedded, TempDir),
 }
 
 async fn bundling() -> Bundling {
     let (inner, world) = embedded().await;
-    let counted = Arc::new(Counted { inner, published: AtomicUsize::new(0) });
+    let counted = Below::new(inner, Box::new(|_| Box::pin(async {})));
     let bus = Arc::new(BundledBus::new(Arc::clone(&counted) as Arc<dyn Bus>));
     Bundling { bus, counted, _world: world }
 }
@@ -144,7 +159,7 @@ async fn published(world: &Bundling, count: usize) -> Vec<Envelope> {
 async fn a_busy_route_carries_few_bundles_and_everything_arrives_as_it_was() {
     let world = bundling().await;
     let sent = published(&world, 300).await;
-    assert_eq!(world.counted.published.load(Ordering::Relaxed), 5, "64 at most in each");
+    assert_eq!(world.counted.count(), 5, "64 at most in each");
     for queue in [QUEUE, Queue::SessionInbound(Partition(0))] {
         let mut subscription = world.bus.subscribe(queue.clone(), 256).await.unwrap();
         for expected in &sent {
@@ -167,7 +182,7 @@ async fn who_publishes_while_another_publish_is_on_its_way_shares_the_next() {
     while let Some(done) = callers.join_next().await {
         done.unwrap().unwrap();
     }
-    let below = world.counted.published.load(Ordering::Relaxed);
+    let below = world.counted.count();
     assert!(below < 500, "{below} messages below");
     let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
     let mut got = ids(&take(&mut subscription, 500).await);
@@ -188,7 +203,7 @@ async fn what_a_channel_reads_is_never_bundled() {
     let world = bundling().await;
     let topic = Topic::Outbound("whatsapp".parse().unwrap(), Partition(0));
     world.bus.publish((0..10).map(|number| message(number, topic.clone())).collect()).await.unwrap();
-    assert_eq!(world.counted.published.load(Ordering::Relaxed), 10);
+    assert_eq!(world.counted.count(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -197,7 +212,7 @@ async fn a_large_message_does_not_drag_others_along() {
     let mut sent: Vec<Envelope> = (0..3).map(|number| message(number, TOPIC)).collect();
     sent[1].body = vec![b'x'; 40_000].into();
     world.bus.publish(sent.clone()).await.unwrap();
-    assert_eq!(world.counted.published.load(Ordering::Relaxed), 3);
+    assert_eq!(world.counted.count(), 3);
     let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
     let got: Vec<Envelope> = take(&mut subscription, 3).await.iter().map(|one| one.envelope.clone()).collect();
     assert_eq!(got, sent);
@@ -272,7 +287,7 @@ async fn a_bundle_among_others_travels_alone_and_all_arrives_in_order() {
     let mut sent: Vec<_> = (0..4).map(|number| message(number, TOPIC)).collect();
     sent.insert(2, bundle(10..12).await);
     world.bus.publish(sent).await.unwrap();
-    assert_eq!(world.counted.published.load(Ordering::Relaxed), 3, "two, the bundle, two");
+    assert_eq!(world.counted.count(), 3, "two, the bundle, two");
     let mut subscription = world.bus.subscribe(QUEUE, 256).await.unwrap();
     let got = ids(&take(&mut subscription, 6).await);
     assert_eq!(got, ["m0000", "m0001", "m0010", "m0011", "m0002", "m0003"]);
@@ -316,53 +331,36 @@ async fn a_process_that_packs_nothing_reads_bundles() {
     let world = bundling().await;
     let plain = BundledBus::that_packs_nothing(Arc::clone(&world.counted) as Arc<dyn Bus>);
     plain.publish((0..3).map(|number| message(number, TOPIC)).collect()).await.unwrap();
-    assert_eq!(world.counted.published.load(Ordering::Relaxed), 3);
+    assert_eq!(world.counted.count(), 3);
     published(&world, 3).await;
-    assert_eq!(world.counted.published.load(Ordering::Relaxed), 4);
+    assert_eq!(world.counted.count(), 4);
     let mut subscription = plain.subscribe(QUEUE, 256).await.unwrap();
     assert_eq!(ids(&take(&mut subscription, 6).await), ["m0000", "m0001", "m0002", "m0000", "m0001", "m0002"]);
-}
-
-/// Breaks off in its first publish, once it is told to.
-struct Breaking {
-    inner: Arc<dyn Bus>,
-    begun: Notify,
-    go: Notify,
-    broke: AtomicUsize,
-}
-
-#[async_trait]
-impl Bus for Breaking {
-    async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
-        if self.broke.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.begun.notify_one();
-            self.go.notified().await;
-            panic!("as an adapter must not");
-        }
-        self.inner.publish(batch).await
-    }
-
-    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
-        self.inner.subscribe(queue, prefetch).await
-    }
-
-    async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
-        self.inner.depth(queue).await
-    }
-
-    async fn check(&self) -> Result<(), BusError> {
-        self.inner.check().await
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_route_whose_publish_breaks_off_fails_those_who_wait_and_serves_the_next() {
     let (inner, _world) = embedded().await;
-    let breaking = Arc::new(Breaking { inner, begun: Notify::new(), go: Notify::new(), broke: AtomicUsize::new(0) });
-    let bus = Arc::new(BundledBus::new(Arc::clone(&breaking) as Arc<dyn Bus>));
+    let (begun, go, broke) = (Arc::new(Notify::new()), Arc::new(Notify::new()), AtomicUsize::new(0));
+    let (tell, until) = (Arc::clone(&begun), Arc::clone(&go));
+    let breaking = Below::new(
+        inner,
+        Box::new(move |_| {
+            let is_first = broke.fetch_add(1, Ordering::Relaxed) == 0;
+            let (tell, until) = (Arc::clone(&tell), Arc::clone(&until));
+            Box::pin(async move {
+                if is_first {
+                    tell.notify_one();
+                    until.notified().await;
+                    panic!("as an adapter must not");
+                }
+            })
+        }),
+    );
+    let bus = Arc::new(BundledBus::new(breaking));
     let other = Arc::clone(&bus);
     let first = tokio::spawn(async move { other.publish(vec![message(0, TOPIC)]).await });
-    breaking.begun.notified().await;
+    begun.notified().await;
     let mut second = std::pin::pin!(bus.publish(vec![message(1, TOPIC)]));
     // Asked once, it is in line.
     tokio::select! {
@@ -370,7 +368,7 @@ async fn a_route_whose_publish_breaks_off_fails_those_who_wait_and_serves_the_ne
         answer = &mut second => panic!("nothing was published yet: {answer:?}"),
         () = std::future::ready(()) => {}
     }
-    breaking.go.notify_one();
+    go.notify_one();
     let answers = async { (first.await.unwrap(), second.await) };
     let answers = tokio::time::timeout(PATIENCE, answers).await.expect("an answer in time");
     assert!(matches!(answers, (Err(BusError::Unavailable(_)), Err(BusError::Unavailable(_)))), "{answers:?}");
@@ -392,49 +390,25 @@ async fn a_bundle_that_cannot_be_read_is_parked() {
     opened.abort();
 }
 
-/// Never confirms what goes to one queue each; counts how much of it was begun.
-struct Stuck {
-    inner: Arc<dyn Bus>,
-    begun: AtomicUsize,
-}
-
-#[async_trait]
-impl Bus for Stuck {
-    async fn publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
-        if batch.iter().any(|envelope| !envelope.topic.is_fanout()) {
-            self.begun.fetch_add(1, Ordering::Relaxed);
-            std::future::pending::<()>().await;
-        }
-        self.inner.publish(batch).await
-    }
-
-    async fn subscribe(&self, queue: Queue, prefetch: u16) -> Result<Subscription, BusError> {
-        self.inner.subscribe(queue, prefetch).await
-    }
-
-    async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
-        self.inner.depth(queue).await
-    }
-
-    async fn check(&self) -> Result<(), BusError> {
-        self.inner.check().await
-    }
-}
-
+/// All places are taken and stay so; what goes to everybody does not need one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_to_every_desk_waits_for_no_queue() {
-    const ROUTES: u16 = 16;
     let (inner, _world) = embedded().await;
-    let stuck = Arc::new(Stuck { inner, begun: AtomicUsize::new(0) });
+    let never = |topics: Vec<Topic>| async move {
+        if topics.iter().any(|topic| !topic.is_fanout()) {
+            std::future::pending::<()>().await;
+        }
+    };
+    let stuck = Below::new(inner, Box::new(move |topics| Box::pin(never(topics))));
     let bus = Arc::new(BundledBus::new(Arc::clone(&stuck) as Arc<dyn Bus>));
-    for route in 0..ROUTES {
+    for route in 0..16 {
         let bus = Arc::clone(&bus);
         tokio::spawn(async move { bus.publish(vec![message(route.into(), Topic::Inbound(Partition(route)))]).await });
     }
-    while stuck.begun.load(Ordering::Relaxed) == 0 {
+    while stuck.count() < ON_THEIR_WAY {
         tokio::task::yield_now().await;
     }
     let event = vec![message(99, Topic::Events)];
-    tokio::time::timeout(PATIENCE, bus.publish(event)).await.expect("a place of its own").unwrap();
-    assert!(stuck.begun.load(Ordering::Relaxed) < usize::from(ROUTES), "busy routes take turns");
+    tokio::time::timeout(PATIENCE, bus.publish(event)).await.expect("it needs no place").unwrap();
+    assert_eq!(stuck.count(), ON_THEIR_WAY + 1, "the other routes wait for a place");
 }

@@ -19,7 +19,7 @@ use crate::{
     trace,
 };
 
-pub use bundled::BundledBus;
+pub use bundled::{BundledBus, ON_THEIR_WAY};
 pub use opened::taken_apart;
 
 /// Makes one producer span for each envelope, writes it into the envelope's headers, and counts. An envelope that

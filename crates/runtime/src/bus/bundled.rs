@@ -29,8 +29,8 @@ const MOST: usize = 64;
 const MOST_BYTES: usize = 32 << 10;
 /// The most messages that go out at once on one route.
 const AT_ONCE: usize = 512;
-/// The most publishes on their way: enough to keep a broker busy, and few enough that busy routes gather company.
-const ON_THEIR_WAY: usize = 4;
+/// The most publishes to queues on their way: enough to keep a broker busy, and few enough that busy routes gather company.
+pub const ON_THEIR_WAY: usize = 4;
 /// A subscription's prefetch counts bundles; this many messages of the caller's prefetch make one.
 const PER_BUNDLE: u16 = 8;
 
