@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{Contact, Conversation, Message, Seat, Stage};
+use domain::{Contact, Conversation, Message, Partition, Seat, Stage};
 
 use super::samples::{World, at};
 use crate::{
@@ -261,6 +261,9 @@ pub async fn a_big_commit_stands(journal: Arc<dyn Journal>) {
     }
     let events = journal.commit(&commit).await.expect("a commit that stands");
     assert!(events.iter().map(|event| event.sequence).eq(1..=1_500));
+    let relayed = journal.outbox(&[Partition(0)], 2_000).await.unwrap().into_iter();
+    let ours: Vec<_> = relayed.map(|row| row.outgoing).filter(|one| commit.outbox.contains(one)).collect();
+    assert!(ours == commit.outbox, "what is to be published keeps its order");
     let lookup = Lookup {
         events: (1..=1_500).map(|n| world.event(n)).collect(),
         threads: (1..=1_500).map(|n| world.thread(n)).collect(),

@@ -263,6 +263,7 @@ macro_rules! conformance {
                 messages_are_paged_backwards,
                 events_are_read_from_a_cursor,
                 events_of_big_and_small_commits_follow_each_other,
+                events_of_two_organizations_in_one_commit_keep_their_order,
                 nothing_of_another_organization_is_shown,
                 the_audit_accounts_for_everything,
                 the_audit_names_what_was_lost_on_its_way_out,

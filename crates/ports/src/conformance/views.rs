@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Address, Conversation, DeliveryState, Message, Seat, Stage, Thread};
+use domain::{Address, Conversation, DeliveryState, DeskEvent, Message, Seat, Stage, Thread};
 
 use super::{
     journal::must_commit,
@@ -185,6 +185,27 @@ pub async fn events_of_big_and_small_commits_follow_each_other((journal, views):
         read.extend(page);
     }
     assert_eq!(read, all);
+}
+
+/// Several organizations, times and pages in one commit: each has its own numbers, in the order given.
+pub async fn events_of_two_organizations_in_one_commit_keep_their_order((journal, views): Pair) {
+    let worlds = [World::new(), World::new()];
+    let events = (1..=200).map(|n| {
+        let world = &worlds[usize::from(n % 3 == 0)];
+        DeskEvent { at: at(n / 90), ..world.desk_event(&world.conversation(n)) }
+    });
+    let commit = Commit { events: events.collect(), ..Commit::default() };
+    let numbered = journal.commit(&commit).await.unwrap();
+    for world in &worlds {
+        let own = |events: &[DeskEvent]| -> Vec<_> {
+            let own = events.iter().filter(|event| event.organization == world.organization);
+            own.map(|event| (event.at, event.change.clone())).collect()
+        };
+        let read = views.events(world.organization, 0, 500).await.unwrap();
+        assert_eq!(own(&read), own(&commit.events));
+        assert!(read.iter().map(|event| event.sequence).eq(1..=read.len() as u64));
+        assert!(read.iter().all(|event| numbered.contains(event)));
+    }
 }
 
 /// Isolated (invariant 6).
