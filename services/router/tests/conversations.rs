@@ -6,7 +6,8 @@ mod world;
 use std::time::Duration;
 
 use domain::{
-    Command, Content, DeliveryState, DeskChange, Distribution, Failure, Outcome, Presence, Stage, Target, error::codes,
+    Command, Content, DeliveryState, DeskChange, Distribution, Failure, InboundBody, Media, MediaKind, MediaSettled,
+    MediaSource, Outcome, Presence, Stage, Target, error::codes,
 };
 use ports::topology::{Queue, Topic};
 use world::{World, commanded, organization, permitted, thread, user};
@@ -37,6 +38,32 @@ async fn a_message_becomes_a_conversation_an_event_and_an_answer() {
     let read = world.delivery(conversation, message, DeliveryState::Read).await;
     assert_eq!(read.sequence, 2);
     world.quiet().await;
+    world.sound().await;
+    running.stop().await;
+}
+
+/// The router has to find the message in the store by the event that brought it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_10_media_that_come_later_find_their_message() {
+    let world = World::new(Distribution::Manual).await;
+    let running = world.start();
+    let pending = MediaSource::Pending { reference: "https://provider/1".into(), expires_at: None };
+    let (kind, mime) = (MediaKind::Image, "image/jpeg".to_owned());
+    let picture = Media { kind, mime, name: None, caption: None, size: None, source: pending };
+    let mut shown = world.message("ana", "");
+    let InboundBody::Message(said) = &mut shown.body else { panic!("a message") };
+    said.content = Content::Media(picture);
+    world.publish(std::slice::from_ref(&shown)).await;
+    let conversation = world.open("ana").await.id;
+    let source = MediaSource::Stored { key: "k".into(), sha256: "0".into() };
+    let settled = MediaSettled { message_event: shown.id, source: source.clone(), mime: None, size: Some(7) };
+    world.publish(&[world.event("ana", InboundBody::MediaSettled(settled))]).await;
+    world
+        .until("the picture", async || {
+            let messages = world.messages(conversation).await;
+            messages.into_iter().find(|one| matches!(&one.content, Content::Media(media) if media.source == source))
+        })
+        .await;
     world.sound().await;
     running.stop().await;
 }
