@@ -31,7 +31,7 @@ pub(crate) async fn counts(store: &SqlStore, organization: Option<OrganizationId
         unaccounted_in: audit
             .one(
                 "SELECT COUNT(*) AS total FROM (SELECT p.event FROM processed p
-                 LEFT JOIN messages m ON m.cause = p.event",
+                 LEFT JOIN messages m ON m.cause = p.event AND m.organization = p.organization",
                 "p.organization",
                 "p.kind = 'message'",
                 "GROUP BY p.event HAVING COUNT(m.id) <> 1) wrong",

@@ -42,7 +42,8 @@ pub(crate) fn insert_each(each: impl IntoIterator<Item = Rows>) -> Result<Statem
         let comma = if at == 0 { "" } else { ", " };
         let insert = insertion(rows.table, rows.tail, rows.values, &mut arrays)?;
         let _ = write!(inserts, "{comma}into{at} AS ({insert} RETURNING 1)");
-        // Read one after the other, and so the inserts are done one after the other.
+        // Read one after the other, and PostgreSQL does each insert when it is first read. It promises no order: in another,
+        // two commits could deadlock, and one of them would be tried again.
         let _ = write!(counts, "{comma}(SELECT COUNT(*) FROM into{at}) AS rows{at}");
     }
     let text = format!("WITH {inserts} SELECT {counts}");

@@ -328,7 +328,8 @@ impl SqlStore {
     }
 }
 
-/// Prepared statements that a connection keeps: about ten tables, each in a handful of sizes.
+/// Prepared statements that a connection keeps. SQLite has one for each size of a batch, about ten tables in a handful of
+/// sizes; PostgreSQL one for each set of tables that commits write together.
 const STATEMENTS: usize = 256;
 
 async fn connect_sqlite(path: &Path, settings: &SqliteOptions, reading: bool) -> Result<DatabaseConnection, OpenError> {
