@@ -124,6 +124,15 @@ pub async fn declare_broker(config: &Config) -> Result<(), OpenError> {
     adapter_rabbitmq::set_up(rabbit(config, url, "setup")?).await.map_err(open_error)
 }
 
+/// Takes away what earlier releases bound on the broker, as the same user as [`declare_broker`].
+///
+/// # Errors
+/// [`OpenError`] in plain words.
+pub async fn tidy_broker(config: &Config) -> Result<(), OpenError> {
+    let url = config.amqp_url.as_ref().ok_or_else(|| open_error("mesh.amqp_url: no broker is configured"))?;
+    adapter_rabbitmq::tidy(rabbit(config, url, "tidy")?).await.map_err(open_error)
+}
+
 /// What each service's broker user may do: the service's name, and the three expressions.
 ///
 /// # Errors

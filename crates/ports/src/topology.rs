@@ -3,7 +3,8 @@
 //!
 //! | topic | who publishes | queue | who consumes |
 //! |---|---|---|---|
-//! | `inbound.<p>` | channels, session (refusals) | `router.inbound.<p>`, `session.inbound.<p>` | router, session |
+//! | `inbound.<p>` | channels, session (refusals) | `router.inbound.<p>` | router |
+//! | `consent.<p>` | router | `session.inbound.<p>` | session |
 //! | `requested.<p>` | router | `session.requested.<p>` | session |
 //! | `outbound.<channel>.<p>` | session only | `<channel>.outbound.<p>` | that channel |
 //! | `media.<channel>` | channels | `<channel>.media` | that channel |
@@ -27,6 +28,8 @@ pub use party::Party;
 pub enum Topic {
     /// What happened at a provider.
     Inbound(Partition),
+    /// What of it bears on a contact's consent, once the router has carried it out.
+    Consent(Partition),
     /// What somebody wants sent, before the gate.
     Requested(Partition),
     /// What the gate let pass.
@@ -48,7 +51,8 @@ pub enum Topic {
 pub enum Queue {
     /// The router's share of `inbound.<p>`.
     RouterInbound(Partition),
-    /// The session service's share of `inbound.<p>`.
+    /// `consent.<p>`. It has the name of the time when it took all of `inbound.<p>`, so that what was in it then is read
+    /// to its end.
     SessionInbound(Partition),
     /// `requested.<p>`.
     SessionRequested(Partition),
@@ -80,6 +84,7 @@ impl Topic {
     pub const fn exchange(&self) -> &'static str {
         match self {
             Self::Inbound(_) => "afluente.inbound",
+            Self::Consent(_) => "afluente.consent",
             Self::Requested(_) => "afluente.requested",
             Self::Outbound(..) => "afluente.outbound",
             Self::Media(_) => "afluente.media",
@@ -93,7 +98,7 @@ impl Topic {
     /// The routing key.
     pub fn routing_key(&self) -> String {
         match self {
-            Self::Inbound(p) | Self::Requested(p) | Self::Distribution(p) => p.0.to_string(),
+            Self::Inbound(p) | Self::Consent(p) | Self::Requested(p) | Self::Distribution(p) => p.0.to_string(),
             Self::Outbound(channel, p) => format!("{channel}.{}", p.0),
             Self::Media(channel) | Self::Links(channel) => channel.to_string(),
             Self::Events => "events".to_owned(),
@@ -114,7 +119,8 @@ impl Topic {
     /// The durable queues that take this topic. Fan-out queues come and go with their replicas.
     pub fn queues(&self) -> Vec<Queue> {
         match self {
-            Self::Inbound(p) => vec![Queue::RouterInbound(*p), Queue::SessionInbound(*p)],
+            Self::Inbound(p) => vec![Queue::RouterInbound(*p)],
+            Self::Consent(p) => vec![Queue::SessionInbound(*p)],
             Self::Requested(p) => vec![Queue::SessionRequested(*p)],
             Self::Outbound(channel, p) => vec![Queue::ChannelOutbound(channel.clone(), *p)],
             Self::Media(channel) => vec![Queue::ChannelMedia(channel.clone())],
@@ -132,7 +138,7 @@ impl Topic {
     /// Whether its messages may travel in bundles while it is busy. Only where nobody but services of the mesh reads: a
     /// channel may be written in another language, against the plain contract.
     pub const fn is_bundled(&self) -> bool {
-        matches!(self, Self::Inbound(_) | Self::Events)
+        matches!(self, Self::Inbound(_) | Self::Consent(_) | Self::Events)
     }
 
     /// `<exchange>/<routing key>`, for a parked message's route.
@@ -146,6 +152,7 @@ impl Topic {
         let partition = |text: &str| text.parse().ok().map(Partition);
         match exchange {
             "afluente.inbound" => partition(key).map(Self::Inbound),
+            "afluente.consent" => partition(key).map(Self::Consent),
             "afluente.requested" => partition(key).map(Self::Requested),
             "afluente.distribution" => partition(key).map(Self::Distribution),
             "afluente.outbound" => {
@@ -165,7 +172,8 @@ impl Queue {
     /// The topic that it takes.
     pub fn topic(&self) -> Topic {
         match self {
-            Self::RouterInbound(p) | Self::SessionInbound(p) => Topic::Inbound(*p),
+            Self::RouterInbound(p) => Topic::Inbound(*p),
+            Self::SessionInbound(p) => Topic::Consent(*p),
             Self::SessionRequested(p) => Topic::Requested(*p),
             Self::ChannelOutbound(channel, p) => Topic::Outbound(channel.clone(), *p),
             Self::ChannelMedia(channel) => Topic::Media(channel.clone()),
@@ -234,6 +242,7 @@ mod tests {
         let Ok(channel) = "whatsapp".parse::<Channel>() else { panic!("a channel name") };
         for topic in [
             Topic::Inbound(Partition(3)),
+            Topic::Consent(Partition(4)),
             Topic::Outbound(channel.clone(), Partition(15)),
             Topic::Media(channel),
             Topic::Parked,
@@ -241,7 +250,9 @@ mod tests {
             assert_eq!(Topic::from_route(&topic.route()), Some(topic));
         }
         assert_eq!(Topic::from_route("afluente.inbound/x"), None);
-        for queue in Topic::Inbound(Partition(3)).queues().into_iter().chain(Topic::Parked.queues()) {
+        for queue in
+            [Topic::Inbound(Partition(3)), Topic::Consent(Partition(3)), Topic::Parked].iter().flat_map(Topic::queues)
+        {
             assert_eq!(Queue::from_name(&queue.to_string()), Some(queue));
         }
         assert_eq!(Queue::from_name("router.inbound.x"), None);

@@ -66,6 +66,11 @@ pub fn heard(policy: &Policy, content: &Content, refused: bool) -> Option<Consen
     Some(ConsentChange { granted, source: "keyword".to_owned(), evidence: words.trim().to_owned() })
 }
 
+/// Whether these words change the consent of anybody on this channel, of a contact who agreed or of one who refused.
+pub fn bears_on_consent(policy: &Policy, content: &Content) -> bool {
+    heard(policy, content, true).is_some()
+}
+
 /// Trimmed, compatibility forms and accents of the Latin letters folded, inner space single, outer punctuation off,
 /// upper case. A small table instead of all of Unicode: the lists are Latin.
 fn fold(words: &str) -> String {
@@ -147,6 +152,16 @@ mod tests {
         }
         assert_eq!(says("whatsapp", "bom dia", true), None, "other words do not undo a refusal");
         assert_eq!(says("sms", "yes", true), Some(true));
+    }
+
+    #[test]
+    fn ses_5_words_of_either_kind_bear_on_consent_and_others_do_not() {
+        let bears = |channel: &str, words: &str| bears_on_consent(policy_of(channel), &Content::text(words));
+        for words in ["stop", "START", "baja", "alta"] {
+            assert!(bears("whatsapp", words), "{words}");
+        }
+        assert!(bears("sms", "voltar") && !bears("whatsapp", "voltar"));
+        assert!(!bears("whatsapp", "bom dia") && !bears("webchat", "stop"));
     }
 
     #[test]

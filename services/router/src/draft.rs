@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Conversation, ConversationId, DeskChange, DeskEvent, EventId, Failure, HeldReceipt, Message, MessageId,
+    Conversation, ConversationId, DeskChange, DeskEvent, EventId, Failure, HeldReceipt, Inbound, Message, MessageId,
     OrganizationId, Parked, ParkedDecision, ParkedId, ParkedMoved, SendRequest, Thread, Timestamp, UserId, invariants,
 };
 use ports::{
@@ -17,7 +17,7 @@ use routing::{Change, Effect, State, Timer};
 use runtime::trace;
 use wire::Wire;
 
-use crate::parked::KIND;
+use crate::{consent, parked::KIND};
 
 /// What the decisions of a batch touched. The things themselves are in the state; each is written once, as it is after
 /// the last event of the batch.
@@ -131,6 +131,13 @@ impl Draft {
                 self.nudges.insert(organization);
             }
         }
+    }
+
+    /// Notes what the session service must hear of, in the trace of `span`.
+    pub(crate) fn tell(&mut self, inbound: &Inbound, span: &tracing::Span, now: Timestamp) {
+        let partition = inbound.thread.partition(self.partitions);
+        let envelope = consent::envelope(inbound, Topic::Consent(partition), span);
+        self.outbox.push(Outgoing { partition, at: now, envelope });
     }
 
     /// Notes that a message is in doubt no longer.

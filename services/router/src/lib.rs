@@ -6,12 +6,14 @@
 //!
 //! Read `shell.rs` first, then `inbound.rs` (events from providers) and `commands.rs` (people's orders). `relay.rs`
 //! publishes the outbox, `distribution.rs` hands out what waits and `proposals.rs` reads what that needs, `timers.rs`
-//! fires what is due, `parked.rs` and `redrive.rs` keep and send again what could not go on.
+//! fires what is due, `parked.rs` and `redrive.rs` keep and send again what could not go on, `consent.rs` says what the
+//! session service must hear of.
 
 mod audit;
 mod census;
 mod commands;
 mod config;
+mod consent;
 mod distribution;
 mod draft;
 mod heralds;

@@ -195,7 +195,8 @@ fn topic_of(queue: &str) -> Option<Topic> {
     let (service, step, partition) = (parts.next()?, parts.next()?, parts.next());
     let partition = partition.and_then(|text| text.parse().ok()).map(Partition);
     match (service, step) {
-        ("router" | "session", "inbound") => partition.map(Topic::Inbound),
+        ("router", "inbound") => partition.map(Topic::Inbound),
+        ("session", "inbound") => partition.map(Topic::Consent),
         ("session", "requested") => partition.map(Topic::Requested),
         ("router", "distribution") => partition.map(Topic::Distribution),
         (channel, "outbound") => Some(Topic::Outbound(channel.parse().ok()?, partition?)),

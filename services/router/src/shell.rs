@@ -26,7 +26,9 @@ use runtime::{
 use tokio::sync::Notify;
 use tracing::Span;
 
-use crate::{Config, draft::Draft, heralds::Heralds, lookup, relay::Held, rules::RuleBook, send_traces::SendTraces};
+use crate::{
+    Config, consent, draft::Draft, heralds::Heralds, lookup, relay::Held, rules::RuleBook, send_traces::SendTraces,
+};
 
 /// An event with the span under which what comes of it is traced.
 pub(crate) struct Item {
@@ -165,6 +167,9 @@ impl Shell {
             }
             for effect in std::mem::take(&mut decision.effects) {
                 draft.effect(effect, &item.span, now);
+            }
+            if let Some(inbound) = consent::told(&item.event, &decision) {
+                draft.tell(inbound, &item.span, now);
             }
             if let Some(stamp) = &item.stamp {
                 heard(&mut draft, stamp, &decision);

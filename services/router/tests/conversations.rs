@@ -6,8 +6,8 @@ mod world;
 use std::time::Duration;
 
 use domain::{
-    Command, Content, DeliveryState, DeskChange, Distribution, Failure, InboundBody, Media, MediaKind, MediaSettled,
-    MediaSource, Outcome, Presence, Stage, Target, error::codes,
+    Command, ConsentChange, Content, DeliveryState, DeskChange, Distribution, Failure, InboundBody, Media, MediaKind,
+    MediaSettled, MediaSource, Outcome, Presence, Stage, Target, error::codes,
 };
 use ports::topology::{Queue, Topic};
 use world::{World, commanded, organization, permitted, thread, user};
@@ -247,6 +247,34 @@ async fn ses_1_ses_5_the_agent_hears_the_gates_no_at_once() {
     running.stop().await;
 }
 
+/// What only the router hears reaches the consent ledger: that the contact began, a provider's word, words of theirs. And
+/// nothing else goes to the session service.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_5_what_bears_on_consent_reaches_the_ledger_through_the_router() {
+    let world = World::new(Distribution::Manual).await;
+    let running = world.start();
+    world.says("ana", "oi").await;
+    world.says("ana", "tudo bem?").await;
+    let change = |granted| ConsentChange { granted, source: "provider_event".into(), evidence: "a form".into() };
+    world.publish(&[world.event("ana", InboundBody::Consent(change(false)))]).await;
+    world.quiet().await;
+    world.clock.advance(Duration::from_secs(1));
+    world.says("ana", "START").await;
+    world.publish(&[world.event("bia", InboundBody::Consent(change(true)))]).await;
+    world.quiet().await;
+    let told = async |name| {
+        let history = world.env.consents.history(&thread(name)).await.unwrap();
+        history.iter().map(|one| (one.change.source.clone(), one.change.granted)).collect::<Vec<_>>()
+    };
+    let entry = |source: &str, granted| (source.to_owned(), granted);
+    assert_eq!(
+        told("ana").await,
+        [entry("started_chat", true), entry("provider_event", false), entry("keyword", true)]
+    );
+    assert_eq!(told("bia").await, [entry("provider_event", true)], "who has no conversation, too");
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x_2_a_doubtful_send_is_parked_and_a_retry_reopens_the_ledger() {
     let world = World::new(Distribution::Manual).await;
@@ -309,16 +337,12 @@ async fn poison_and_unknown_accounts_are_parked_alone() {
     let parked = world
         .until("parked messages", async || {
             let parked = world.env.parking.list(None, 10).await.unwrap();
-            // The session service cannot read the poison either; it keeps windows for strangers, which harms nobody.
-            (parked.len() == 3).then_some(parked)
+            (parked.len() == 2).then_some(parked)
         })
         .await;
     let mut found: Vec<_> = parked.iter().map(|one| (one.place.as_str(), one.code.as_str())).collect();
     found.sort_unstable();
-    assert_eq!(
-        found,
-        [("router inbound", "account_unknown"), ("router inbound", "poison"), ("session inbound", "poison")]
-    );
+    assert_eq!(found, [("router inbound", "account_unknown"), ("router inbound", "poison")]);
     assert!(parked.iter().all(|one| Topic::from_route(&one.route).is_some()));
     running.stop().await;
 }

@@ -63,9 +63,10 @@ impl SessionGate {
 
     /// What is known about the contacts of these requests, with every word that was committed before they were written.
     ///
-    /// The inbound pump reads what contacts write from a queue of its own, and a request may be quicker than a STOP in
-    /// it. So the gate does not rely on how far the pump is: what the pump may not have read is read here, in the
-    /// router's store, where it stood before the request was written. A window store that is away or was emptied is the
+    /// The inbound pump hears what bears on consent from a queue of its own, and a request may be quicker than a STOP in
+    /// it; of ordinary words it hears nothing. So the gate does not rely on the pump: what contacts wrote since they were
+    /// last looked at is read here, in the router's store, where it stood before the request was written, and the window
+    /// that it opened is noted, so that the next look begins there. A window store that is away or was emptied is the
     /// same case, and heals on the way.
     pub(crate) async fn known(&self, requests: &[&SendRequest]) -> Result<Known, StoreError> {
         let channels: BTreeMap<&Thread, &Channel> =

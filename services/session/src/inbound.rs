@@ -1,22 +1,20 @@
-//! What contacts write: windows open, consent is given and taken back.
+//! What the router passes on: consent is given and taken back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use domain::{Inbound, InboundBody, Thread, Timestamp};
+use domain::{Inbound, Thread};
 use ports::{StoreError, bus::Delivery};
 use runtime::{Env, trace};
 use tracing::Instrument as _;
 
 use crate::{
     pump::{Handle, Held, decode},
-    windows,
     words::{self, Told},
 };
 
 pub(crate) struct Pump {
     pub(crate) env: Env,
-    pub(crate) keep: std::time::Duration,
 }
 
 #[async_trait]
@@ -43,24 +41,13 @@ impl Handle for Pump {
 }
 
 impl Pump {
-    /// Consent first, then the window: whoever sees the window knows that the words were read.
     async fn note(&self, told: &[&Inbound]) -> Result<(), StoreError> {
         let bearing: Vec<Told<'_>> = told.iter().filter_map(|inbound| words::told(inbound)).collect();
-        if !bearing.is_empty() {
-            let threads: BTreeSet<Thread> = bearing.iter().map(|one| one.thread.clone()).collect();
-            let known = words::consent(&self.env, &threads.into_iter().collect::<Vec<_>>()).await?;
-            words::note(&self.env, &bearing, known).await?;
+        if bearing.is_empty() {
+            return Ok(());
         }
-        windows::note(&self.env, &wrote(told), self.keep).await
+        let threads: BTreeSet<Thread> = bearing.iter().map(|one| one.thread.clone()).collect();
+        let known = words::consent(&self.env, &threads.into_iter().collect::<Vec<_>>()).await?;
+        words::note(&self.env, &bearing, known).await.map(drop)
     }
-}
-
-/// When each contact last wrote.
-fn wrote(told: &[&Inbound]) -> Vec<(Thread, Timestamp)> {
-    let mut last: BTreeMap<&Thread, Timestamp> = BTreeMap::new();
-    for inbound in told.iter().filter(|inbound| matches!(inbound.body, InboundBody::Message(_))) {
-        let at = last.entry(&inbound.thread).or_insert_with(|| inbound.wrote_at());
-        *at = inbound.wrote_at().max(*at);
-    }
-    last.into_iter().map(|(thread, at)| (thread.clone(), at)).collect()
 }

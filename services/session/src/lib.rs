@@ -1,7 +1,7 @@
 //! The session service: the gate. Nothing reaches a provider without its signed permit (SES-11).
 //!
-//! It listens to what contacts write (`inbound.<p>`) to keep windows and the consent ledger, and to what the mesh wants
-//! to send (`requested.<p>`) to let it pass with a permit on `outbound.<channel>.<p>`, or to send it back as refused.
+//! It listens to what bears on consent (`consent.<p>`) to keep the ledger, and to what the mesh wants to send
+//! (`requested.<p>`) to let it pass with a permit on `outbound.<channel>.<p>`, or to send it back as refused.
 //! [`SessionGate`] answers the same question before a message is written, in process or over gRPC.
 //!
 //! It is not where the rules are: those are the table in the `sessions` crate. Read `gate.rs` first, then `words.rs`
@@ -52,10 +52,7 @@ fn inbound_task(worker: usize, share: Vec<Partition>, config: &Config, env: &Env
     Task::new(format!("session.inbound.{worker}"), OnFailure::Restart, move |drain| {
         let queues = share.iter().copied().map(Queue::SessionInbound).collect();
         let (config, env) = (config.clone(), env.clone());
-        async move {
-            pump::run(&config, &env, queues, &drain, &inbound::Pump { env: env.clone(), keep: config.keep_windows })
-                .await
-        }
+        async move { pump::run(&config, &env, queues, &drain, &inbound::Pump { env: env.clone() }).await }
     })
 }
 

@@ -20,7 +20,7 @@ pub(crate) async fn last(env: &Env, threads: &[Thread]) -> Result<Option<BTreeMa
     }
 }
 
-/// Notes that these contacts wrote. What is not noted is read in the router's store when somebody asks.
+/// Notes when these contacts wrote, as it was read in the router's store: the next look begins there.
 ///
 /// # Errors
 /// [`StoreError::Refused`].

@@ -1,5 +1,5 @@
-//! What contacts say, and what it changes in the consent ledger. The inbound pump reads it from the bus; the gate reads
-//! for itself in the store what the pump may not have read yet. Reading the same twice changes nothing.
+//! What contacts say, and what it changes in the consent ledger. The inbound pump hears from the router what bears on
+//! it; the gate reads for itself in the store what the pump may not have heard yet. Reading the same twice changes nothing.
 
 use std::collections::BTreeMap;
 

@@ -25,7 +25,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "bootstrap",
         &["domain", "ports", "runtime", "adapter-sql", "adapter-embedded", "adapter-rabbitmq", "adapter-redis"],
     ),
-    ("router", &["domain", "ports", "wire", "runtime", "routing"]),
+    // The router knows by the same words as the gate what bears on consent, and tells the session service.
+    ("router", &["domain", "ports", "wire", "runtime", "routing", "sessions"]),
     ("session", &["domain", "ports", "wire", "runtime", "sessions"]),
     // The desk shows the window's countdown by the same policy table as the gate.
     ("desk", &["domain", "ports", "wire", "runtime", "sessions"]),

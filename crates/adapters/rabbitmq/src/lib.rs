@@ -19,6 +19,7 @@ mod pump;
 mod rights;
 mod round;
 mod tags;
+mod tidy;
 mod vigil;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -158,9 +159,25 @@ impl RabbitBus {
 pub async fn set_up(config: RabbitConfig) -> Result<(), BusError> {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
+    administer(&config, stop).await.map(|_| ())
+}
+
+/// Takes away what releases before this one bound, once no process of theirs runs: the same user as for [`set_up`].
+///
+/// # Errors
+/// [`BusError`] with what is wrong.
+pub async fn tidy(config: RabbitConfig) -> Result<(), BusError> {
+    let stop = CancellationToken::new();
+    let _guard = stop.clone().drop_guard();
+    let live = administer(&config, stop).await?;
+    tidy::tidy(&live, &Names::new(&config.namespace), config.partitions).await
+}
+
+/// A connection behind which the whole map stands.
+async fn administer(config: &RabbitConfig, stop: CancellationToken) -> Result<Arc<link::Live>, BusError> {
     let topology = Names::new(&config.namespace).topology(config.partitions, &config.channels, true);
     let link = Link::open(Purpose::Publish, link::read(&config.url)?, &config.app_id, Some(topology), stop);
-    link.within(SET_UP).await.map(|_| ())
+    link.within(SET_UP).await
 }
 
 impl fmt::Debug for RabbitBus {

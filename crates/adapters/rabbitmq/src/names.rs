@@ -274,7 +274,7 @@ mod tests {
     fn the_topology_holds_every_queue_once() {
         let channels: Vec<Channel> = vec!["whatsapp".parse().unwrap(), "telegram".parse().unwrap()];
         let topology = Names::new("").topology(16, &channels, true);
-        assert_eq!(topology.exchanges.len(), 8);
+        assert_eq!(topology.exchanges.len(), 9);
         assert_eq!(topology.retries.len(), 4 * PAUSES.len());
         let mut names: Vec<_> = topology.queues.iter().map(|binding| binding.queue.clone()).collect();
         assert_eq!(names.len(), 16 * 4 + 2 * (16 + 1) + 1);

@@ -37,8 +37,6 @@ async fn what_is_published_arrives_whole_and_in_order() {
         }
     }
     until_empty(&bus, &QUEUE).await;
-    // The other queue of the topic has its own copy of each.
-    until_ready(&bus, &Queue::SessionInbound(Partition(0)), 500).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -71,6 +71,7 @@ fn topics(party: &Party) -> Vec<Topic> {
     let p = Partition(1);
     [
         Topic::Inbound(p),
+        Topic::Consent(p),
         Topic::Requested(p),
         Topic::Outbound(whatsapp(), p),
         Topic::Media(whatsapp()),

@@ -64,7 +64,7 @@ macro_rules! conformance {
             bus,
             $fresh,
             [
-                a_confirmed_publish_is_in_every_bound_queue,
+                a_confirmed_publish_is_in_its_queue_alone,
                 an_envelope_arrives_as_it_was,
                 a_big_batch_arrives_whole_and_in_order,
                 publishes_that_follow_each_other_keep_their_order,

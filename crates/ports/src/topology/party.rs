@@ -31,9 +31,10 @@ impl Party {
     /// publishes retries of its own.
     pub const fn publishes(&self) -> &'static [&'static str] {
         match self {
-            // The first, second and third for what a person sends on its way again.
+            // `inbound`, `requested` and `media` also for what a person sends on its way again.
             Self::Router => &[
                 "afluente.inbound",
+                "afluente.consent",
                 "afluente.requested",
                 "afluente.media",
                 "afluente.distribution",
@@ -113,6 +114,7 @@ mod tests {
         let p = Partition(0);
         let mut all: Vec<&str> = [
             Topic::Inbound(p),
+            Topic::Consent(p),
             Topic::Requested(p),
             Topic::Outbound(whatsapp.clone(), p),
             Topic::Media(whatsapp.clone()),

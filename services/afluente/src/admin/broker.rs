@@ -16,6 +16,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Take away what earlier releases bound, as the same user: only once no process of theirs runs.
+    Tidy {
+        #[command(flatten)]
+        place: Place,
+    },
     /// Print the `rabbitmqctl` lines that give each service's user the least rights that suffice.
     Rights(RightsOf),
 }
@@ -40,6 +45,11 @@ pub(crate) async fn run(command: Command) -> Result<(), Problem> {
             let settings = Settings::load(&place)?;
             bootstrap::declare_broker(&settings.mesh).await?;
             say("the broker's map stands");
+        }
+        Command::Tidy { place } => {
+            let settings = Settings::load(&place)?;
+            bootstrap::tidy_broker(&settings.mesh).await?;
+            say("the broker has nothing of earlier releases");
         }
         Command::Rights(RightsOf { place, user_prefix, vhost }) => {
             let settings = Settings::load(&place)?;

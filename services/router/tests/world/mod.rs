@@ -221,17 +221,26 @@ impl World {
     /// Waits until the router and the gate have taken everything.
     pub async fn quiet(&self) {
         self.until("quiet", async || {
-            for p in (0..PARTITIONS).map(Partition) {
-                for queue in [Queue::RouterInbound(p), Queue::SessionInbound(p), Queue::SessionRequested(p)] {
-                    let depth = self.env.bus.depth(&queue).await.unwrap();
-                    if depth.ready + depth.unsettled > 0 {
-                        return None;
-                    }
-                }
-            }
-            (self.env.views.audit(None).await.unwrap().outbox == 0).then_some(())
+            // Each place is looked at after those that fill it: router, outbox, gate, and the router again for refusals.
+            let rests = self.rest(&[Queue::RouterInbound]).await
+                && self.env.views.audit(None).await.unwrap().outbox == 0
+                && self.rest(&[Queue::SessionInbound, Queue::SessionRequested, Queue::RouterInbound]).await
+                && self.env.views.audit(None).await.unwrap().outbox == 0;
+            rests.then_some(())
         })
         .await;
+    }
+
+    async fn rest(&self, queues: &[fn(Partition) -> Queue]) -> bool {
+        for queue in queues {
+            for p in (0..PARTITIONS).map(Partition) {
+                let depth = self.env.bus.depth(&queue(p)).await.unwrap();
+                if depth.ready + depth.unsettled > 0 {
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Asks again and again until there is an answer, for at most half a minute.
