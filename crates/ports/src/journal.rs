@@ -18,8 +18,10 @@ use crate::{
 /// What a batch needs to know before it decides. Everything is answered in one round of queries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lookup {
-    /// Which of these were already carried out?
+    /// Which of these were already carried out? Those that leave a mark ([`Commit::processed`]).
     pub events: BTreeSet<EventId>,
+    /// Which of these events were already carried out? Those that bring a message, by its id: it is their mark.
+    pub brought: BTreeMap<MessageId, EventId>,
     /// The open conversation and the contact of these threads.
     pub threads: BTreeSet<Thread>,
     /// These conversations, open or closed.
@@ -68,7 +70,8 @@ pub struct Snapshot {
 /// was loaded (0 for new ones); the store writes `version + 1` and refuses the commit when the row has moved on.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Commit {
-    /// Events and commands that this commit carries out. One that is already there refuses the commit.
+    /// Events and commands that this commit carries out. One that is already there refuses the commit. An event that
+    /// brings a message needs none: its message, new, refuses a commit that brings it again.
     pub processed: Vec<Processed>,
     /// Conversations, new and changed.
     pub conversations: Vec<Conversation>,

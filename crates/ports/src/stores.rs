@@ -384,7 +384,7 @@ impl Unaccounted {
 
 /// What the store knows for `afluente audit`.
 ///
-/// What it shows when all is well: what the store says of itself agrees. Every event that was carried out has its message, in order;
+/// What it shows when all is well: what the store says of itself agrees. Each message came by an event of its own, in order;
 /// seats and conversations agree; and with [`Views::unaccounted_out`], nothing that was to be sent has fallen between
 /// the outbox, the embedded bus and the ledger, within what [`Unaccounted`] says.
 ///
@@ -393,7 +393,7 @@ impl Unaccounted {
 /// from us can be compared from outside only, with the provider's log, as the load and kill tests do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditCounts {
-    /// Events carried out, by kind.
+    /// Events carried out, by kind, but for those that brought a message: they are `messages_in`.
     pub processed: Vec<(String, u64)>,
     /// Incoming messages in conversations.
     pub messages_in: u64,
@@ -412,8 +412,8 @@ pub struct AuditCounts {
     pub parked: u64,
     /// Parked messages that a person ended with a reason; nothing came of them.
     pub discarded: u64,
-    /// Events of kind `message` without their message, or more than one: must be 0. Both are written in one commit, so
-    /// this finds a wrong commit or a damaged store, never a message that was lost on its way to the router.
+    /// Events that brought more than one message: must be 0. A message's id follows from its event's, so this finds a
+    /// wrong commit or a damaged store, never a message that was lost on its way to the router.
     pub unaccounted_in: u64,
     /// Conversations whose message sequences have a gap or a double, or do not end where the conversation says: must
     /// be 0.

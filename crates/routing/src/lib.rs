@@ -64,7 +64,8 @@ fn arrived(rules: &Rules, state: &State, inbound: &Inbound, stamped: &Stamped<Ev
         return Decision::unchanged("duplicate");
     }
     let (kind, decision) = match &inbound.body {
-        InboundBody::Message(said) => ("message", message::decide(rules, state, inbound, said, stamped.at)),
+        // The message is the mark that it was carried out.
+        InboundBody::Message(said) => return message::decide(rules, state, inbound, said, stamped.at),
         InboundBody::Receipt(receipt) => ("receipt", receipt::decide(state, inbound, receipt, stamped.at)),
         InboundBody::Attempted(attempted) => ("attempted", attempted::decide(state, inbound, attempted, stamped.at)),
         InboundBody::Refused(refusal) => ("refused", refused::decide(state, inbound, refusal, stamped.at)),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    AccountId, Contact, Conversation, ConversationId, EventId, HeldReceipt, Message, MessageId, OrganizationId,
+    AccountId, Author, Contact, Conversation, ConversationId, EventId, HeldReceipt, Message, MessageId, OrganizationId,
     ParkedEntry, ParkedId, Ruling, Seat, Thread, UserId,
 };
 
@@ -13,7 +13,7 @@ use crate::Change;
 /// of a batch sees what the first one did.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
-    /// Events and commands that were already carried out.
+    /// Events and commands that were already carried out: those with a mark, and those whose message is there.
     pub processed: BTreeSet<EventId>,
     /// The open conversation of each thread.
     pub open: BTreeMap<Thread, ConversationId>,
@@ -67,6 +67,9 @@ impl State {
                 self.conversations.insert(conversation.id, (**conversation).clone());
             }
             Change::Message(message) => {
+                if message.author == Author::Contact {
+                    self.processed.insert(message.cause);
+                }
                 self.messages.insert(message.id, (**message).clone());
             }
             Change::Contact(contact) => {

@@ -47,9 +47,12 @@ pub(crate) fn first<'a>(events: impl Iterator<Item = &'a Event>) -> Lookup {
 
 fn of_inbound(lookup: &mut Lookup, inbound: &Inbound) {
     let (organization, account) = (inbound.thread.organization, inbound.thread.account);
-    lookup.events.insert(inbound.id);
+    if !matches!(inbound.body, InboundBody::Message(_)) {
+        lookup.events.insert(inbound.id);
+    }
     match &inbound.body {
         InboundBody::Message(said) => {
+            lookup.brought.insert(routing::brought_by(inbound.id), inbound.id);
             lookup.threads.insert(inbound.thread.clone());
             lookup.provider_ids.extend(said.reply_to.iter().map(|id| (account, id.clone())));
         }

@@ -30,11 +30,10 @@ pub(crate) async fn counts(store: &SqlStore, organization: Option<OrganizationId
             .await?,
         unaccounted_in: audit
             .one(
-                "SELECT COUNT(*) AS total FROM (SELECT p.event FROM processed p
-                 LEFT JOIN messages m ON m.cause = p.event AND m.organization = p.organization",
-                "p.organization",
-                "p.kind = 'message'",
-                "GROUP BY p.event HAVING COUNT(m.id) <> 1) wrong",
+                "SELECT COUNT(*) AS total FROM (SELECT cause FROM messages",
+                own,
+                "author = 'contact'",
+                "GROUP BY organization, cause HAVING COUNT(*) <> 1) wrong",
             )
             .await?,
         out_of_order: audit.out_of_order().await?,

@@ -138,6 +138,33 @@ pub async fn an_event_is_carried_out_once(journal: Arc<dyn Journal>) {
     must_commit(&journal, mark(2)).await;
 }
 
+/// An event that brings a message leaves no other mark: the message is found by its id, in whatever organization, and
+/// stands against a second one.
+pub async fn a_message_is_the_mark_of_its_event(journal: Arc<dyn Journal>) {
+    let world = World::new();
+    let conversation = world.conversation(1);
+    let message = world.inbound(&conversation, 1, 1);
+    let commit = Commit { messages: vec![message.clone()], ..Commit::default() };
+    let lookup = Lookup {
+        brought: BTreeMap::from([
+            (message.id, world.event(1)),
+            (world.inbound(&conversation, 2, 2).id, world.event(2)),
+        ]),
+        ..Lookup::default()
+    };
+    assert_eq!(journal.load(&lookup).await.unwrap(), Snapshot::default());
+    must_commit(&journal, commit.clone()).await;
+    let found = journal.load(&lookup).await.unwrap();
+    assert_eq!(found, Snapshot { processed: BTreeSet::from([world.event(1)]), ..Snapshot::default() });
+    must_conflict(&journal, commit.clone()).await;
+    // Also when it has moved on meanwhile, and from another organization.
+    let moved = Message { version: 1, ..message.clone() };
+    must_commit(&journal, Commit { messages: vec![moved], ..Commit::default() }).await;
+    must_conflict(&journal, commit).await;
+    let foreign = Message { organization: World::new().organization, ..message };
+    must_conflict(&journal, Commit { messages: vec![foreign], ..Commit::default() }).await;
+}
+
 /// Versions grow by one, and only from what was loaded.
 pub async fn a_stale_conversation_refuses_the_commit(journal: Arc<dyn Journal>) {
     let world = World::new();

@@ -92,6 +92,7 @@ macro_rules! conformance {
                 an_empty_commit_and_an_empty_lookup_are_nothing,
                 a_commit_is_all_or_nothing,
                 an_event_is_carried_out_once,
+                a_message_is_the_mark_of_its_event,
                 a_stale_conversation_refuses_the_commit,
                 a_stale_message_refuses_the_commit,
                 a_stale_seat_refuses_the_commit,

@@ -25,6 +25,8 @@ impl Tables {
     fn load(&self, lookup: &Lookup) -> Snapshot {
         let mut found = Snapshot::default();
         found.processed.extend(lookup.events.iter().filter(|id| self.processed.contains_key(id)));
+        let brought = lookup.brought.iter().filter(|(message, _)| self.messages.contains_key(message));
+        found.processed.extend(brought.map(|(_, event)| event));
         for one in self.conversations.values() {
             let open = one.is_open() && lookup.threads.contains(&one.thread);
             if open {

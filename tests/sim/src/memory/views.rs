@@ -54,9 +54,10 @@ impl Tables {
         let parked =
             || self.parked.values().filter(|kept| asked.is_none_or(|asked| kept.parked.organization == Some(asked)));
         let named = |state: DeliveryState| format!("{state:?}").to_lowercase();
-        let caused = |mark: &&ports::journal::Processed| {
-            mark.kind == "message" && self.messages.values().filter(|one| one.cause == mark.event).count() != 1
-        };
+        let mut caused: BTreeMap<_, u64> = BTreeMap::new();
+        for one in messages().filter(|one| one.author == Author::Contact) {
+            *caused.entry((one.organization, one.cause)).or_default() += 1;
+        }
         AuditCounts {
             processed: by_name(marks().map(|mark| mark.kind.clone())),
             messages_in: count(messages().filter(|one| one.author == Author::Contact)),
@@ -71,7 +72,7 @@ impl Tables {
             held_receipts: count(self.held.values().filter(|one| ours(one.thread.organization))),
             parked: count(parked().filter(|kept| kept.is_listed())),
             discarded: count(parked().filter(|kept| self.is_discarded(kept))),
-            unaccounted_in: count(marks().filter(caused)),
+            unaccounted_in: count(caused.values().filter(|messages| **messages != 1)),
             out_of_order: self.out_of_order(asked),
             seat_mismatch: self.seat_mismatch(asked),
         }

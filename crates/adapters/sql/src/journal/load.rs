@@ -31,6 +31,7 @@ type Keys<'a> = BTreeMap<String, &'a (AccountId, String)>;
 /// What the first round found.
 struct Found {
     processed: Vec<Row>,
+    brought: Vec<Row>,
     open: Vec<Row>,
     contacts: Vec<Row>,
     by_id: Vec<Row>,
@@ -43,14 +44,16 @@ impl Found {
     async fn read(store: &SqlStore, lookup: &Lookup, keys: &Keys<'_>) -> Result<Self, StoreError> {
         let threads: Vec<Value> = lookup.threads.iter().map(|thread| thread_key(thread).into()).collect();
         let provider_keys: Vec<Value> = keys.keys().map(|key| key.clone().into()).collect();
+        let brought = lookup.brought.keys().map(printed);
         let messages = lookup.messages.iter().map(|(_, id)| printed(id));
         let seats = lookup.seats.iter().map(|(_, user)| printed(user));
         let open = "SELECT * FROM conversations WHERE thread IN ({in}) AND stage <> 'closed'";
         let by_provider_id =
             "SELECT p.provider_key, p.trace, m.* FROM provider_ids p JOIN messages m ON m.id = p.message
                               WHERE p.provider_key IN ({in})";
-        let (processed, open, contacts, by_id, by_provider_id, held, seats) = tokio::try_join!(
+        let (processed, brought, open, contacts, by_id, by_provider_id, held, seats) = tokio::try_join!(
             store.read_in("SELECT event FROM processed WHERE event IN ({in})", &[], lookup.events.iter().map(printed)),
+            store.read_in("SELECT id FROM messages WHERE id IN ({in})", &[], brought),
             store.read_in(open, &[], threads.clone()),
             store.read_in("SELECT * FROM contacts WHERE thread IN ({in})", &[], threads),
             store.read_in("SELECT * FROM messages WHERE id IN ({in})", &[], messages),
@@ -58,13 +61,16 @@ impl Found {
             store.read_in("SELECT held FROM held_receipts WHERE provider_key IN ({in})", &[], provider_keys),
             store.read_in("SELECT * FROM seats WHERE user_id IN ({in})", &[], seats),
         )?;
-        Ok(Self { processed, open, contacts, by_id, by_provider_id, held, seats })
+        Ok(Self { processed, brought, open, contacts, by_id, by_provider_id, held, seats })
     }
 
     fn snapshot(&self, lookup: &Lookup, keys: &Keys<'_>) -> Result<Snapshot, StoreError> {
         let mut snapshot = Snapshot::default();
         for row in &self.processed {
             snapshot.processed.insert(row.parsed("event")?);
+        }
+        for row in &self.brought {
+            snapshot.processed.extend(lookup.brought.get(&row.parsed("id")?));
         }
         for row in &self.open {
             let conversation = rows::conversation(row)?;
