@@ -28,7 +28,7 @@ use crate::names::{Topology, short};
 /// death that is none. But we give up such a connection ourselves within [`PROBE`] and [`ANSWER`], and from then on its
 /// place is kept for nobody: so this is the shortest that lets us be the first. An operator sets another one in the
 /// address.
-const HEARTBEAT: u16 = 3;
+const HEARTBEAT: u16 = 2;
 /// The longest frame, in bytes; longer bodies are cut. A connection keeps room for 32 frames in each direction from its
 /// beginning: with the broker's own 128 KiB, the two connections of a service that does nothing hold 16 MiB.
 const FRAME_MAX: u32 = 16 << 10;
@@ -40,7 +40,7 @@ const DECLARE_PATIENCE: Duration = Duration::from_secs(60);
 /// and a mesh is deaf meanwhile.
 const PROBE: Duration = Duration::from_secs(1);
 /// How long an answer may take before the connection counts as dead. A busy broker answers in tenths of a second.
-const ANSWER: Duration = Duration::from_secs(4);
+const ANSWER: Duration = Duration::from_millis(2_500);
 /// A connection that stood for so long begins the pauses between tries anew.
 const STOOD: Duration = Duration::from_secs(5);
 /// How often a connection is looked at besides its events: lapin does not report every kind of end.
@@ -415,7 +415,7 @@ mod tests {
         let ours = read("amqp://guest:guest@localhost/%2f").unwrap().query.heartbeat.unwrap();
         let (earliest, latest) = (2 * u64::from(ours), 3 * u64::from(ours));
         assert!(PROBE + ANSWER < Duration::from_secs(earliest));
-        assert!(latest < 10, "for so long nobody gets what the dead one holds");
+        assert!(latest < 8, "for so long nobody gets what the dead one holds, and then it waits its turn");
         let set = read("amqp://guest:guest@localhost/%2f?heartbeat=20").unwrap().query.heartbeat;
         assert_eq!(set, Some(20), "the operator's own");
     }
