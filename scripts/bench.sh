@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 
 MESSAGES=${MESSAGES:-20000}
 SECONDS_AT_RATE=${SECONDS_AT_RATE:-20}
-# How many conversations exist for the last run of each shape: cost per message should not grow with them.
-CONVERSATIONS=${CONVERSATIONS:-100000}
+# How many conversations exist for the last runs of each shape: cost per message should not grow with them.
+CONVERSATIONS=${CONVERSATIONS:-10000 100000}
 # How many messages wait on the broker before somebody works on them.
 BACKLOG=${BACKLOG:-100000}
 PARTS=${PARTS:-embedded servers services backlog}
@@ -28,6 +28,8 @@ load=target/release/afluente-load
 part() { [[ " $PARTS " == *" $1 "* ]]; }
 figure() { printf '%s\t%s\n' "$1" "$2"; }
 rss() { awk '/VmRSS/ {print $2}' "/proc/$1/status"; }
+# What it holds alone, and of what it shares its part: all processes together hold the sum.
+share() { awk '/^Pss:/ {print $2}' "/proc/$1/smaps_rollup"; }
 spare_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 field() { python3 -c 'import json, sys; print(int(json.loads(sys.argv[1])[sys.argv[2]]))' "$1" "$2"; }
 
@@ -103,11 +105,17 @@ measure() { # name
   figure "$1 resident after, KiB" "$(rss "$dev")"
   settle "$1"
   flat_out "$1 flat out among 1000 conversations" 30000000 --turn 1
-  put_load --messages "$CONVERSATIONS" --connections 256 --customers "$CONVERSATIONS" --first 60000000 > /dev/null
-  settle "$1"
-  # Here and there among them: not those that were made together.
-  flat_out "$1 flat out among $CONVERSATIONS conversations" 60000000 --customers "$CONVERSATIONS" --turn 1 --stride 7919
-  figure "$1 resident with them, KiB" "$(rss "$dev")"
+  local count first=60000000
+  for count in $CONVERSATIONS; do
+    put_load --messages "$count" --connections 256 --customers "$count" --first "$first" > /dev/null
+    settle "$1"
+    # Here and there among them: not those that were made together. PostgreSQL writes a page whole that is touched for
+    # the first time after a checkpoint, which comes every few minutes: the second run goes on without.
+    flat_out "$1 flat out among $count conversations, after a checkpoint" "$first" --customers "$count" --turn 1 --stride 7919
+    flat_out "$1 flat out among $count conversations" "$first" --customers "$count" --turn 2 --stride 7919
+    figure "$1 resident with them, KiB" "$(rss "$dev")"
+    first=$((first + 10000000))
+  done
 }
 
 start_service() { # name, then environment; answers in `port` and `one`
@@ -128,6 +136,16 @@ measure_services() {
     figure "$service alone, resident idle, KiB" "$(rss "$one")"
     stop_others
   done
+  local -A together=()
+  for service in router session desk whatsapp telegram webchat; do
+    start_service "$service" "$@"
+    together[$service]=$one
+  done
+  sleep 3
+  for service in "${!together[@]}"; do
+    figure "$service beside the others, its own and its share of the program, KiB" "$(share "${together[$service]}")"
+  done
+  stop_others
 }
 
 # Roughly, and without reading them.
@@ -173,7 +191,10 @@ if part embedded; then
   stop_dev
 fi
 
-scripts/servers.sh start "$work/servers" > /dev/null
+# A quarter of the memory, as is usual, and no more than 2 GB: by its default it would keep 128 MB of a million
+# conversations at hand.
+quarter=$(awk '/MemTotal/ {print int($2 / 4096)}' /proc/meminfo)
+SHARED_BUFFERS=$((quarter < 2048 ? quarter : 2048))MB scripts/servers.sh start "$work/servers" > /dev/null
 # shellcheck disable=SC1091
 . "$work/servers/env"
 servers=("AFLUENTE_MESH__AMQP_URL=$AFLUENTE_TEST_AMQP" "AFLUENTE_MESH__POSTGRES_URL=$AFLUENTE_TEST_POSTGRES"

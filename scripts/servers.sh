@@ -11,6 +11,7 @@
 #   servers.sh run   COMMAND...      start in a temporary folder, run COMMAND with DIR/env, stop, remove the folder
 #
 # `start` writes DIR/env with AFLUENTE_TEST_AMQP, AFLUENTE_TEST_POSTGRES, AFLUENTE_TEST_REDIS and the pids.
+# SHARED_BUFFERS= gives PostgreSQL more memory than its 128 MB.
 # What the machine already runs is never touched: other ports, other Erlang name service, no service manager.
 set -euo pipefail
 
@@ -178,6 +179,7 @@ start_postgres() (
       >>"$dir/postgres.log" 2>&1 || { tail -n 25 "$dir/postgres.log" >&2; fail "initdb failed"; }
   fi
   local command=("$postgres" -D "$data" -p "$at" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200)
+  [[ -z "${SHARED_BUFFERS:-}" ]] || command+=(-c "shared_buffers=$SHARED_BUFFERS")
   if [[ $(id -u) == 0 ]]; then
     command=(setpriv --reuid "$postgres_user" --regid "$(id -g "$postgres_user")" --clear-groups "${command[@]}")
   fi
