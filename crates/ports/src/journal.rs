@@ -332,6 +332,18 @@ pub trait Journal: Send + Sync + 'static {
     /// [`StoreError`] when the store is away.
     async fn said(&self, since: &[(Thread, Timestamp)]) -> Result<Vec<Said>, StoreError>;
 
+    /// Messages in doubt, parked at `since` or later and still listed, of which the send ledger knows by now what it did
+    /// not when they were parked: no attempt of theirs is open or in doubt, and a provider took a part. At most `limit`,
+    /// oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn known_after_all(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(OrganizationId, ParkedId)>, StoreError>;
+
     /// Forgets what need not be kept: desk events and held receipts older than `events_before`, and windows and
     /// sign-ins that have expired by `now`; and what is 30 days old by `now`: marks of events that were carried out, and
     /// send attempts that ended, and the numbers of what was accepted and heard. Ids that providers gave have no age and stay. A page whose cursor is older reads everything again. Answers how many rows

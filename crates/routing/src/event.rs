@@ -24,6 +24,17 @@ pub enum Event {
     Assign(Proposal),
     /// An operator decided about a parked message.
     Decide(Decide),
+    /// The send ledger knows more of a message in doubt than when it was parked.
+    Recall(Recall),
+}
+
+/// A message in doubt that the send ledger knows more of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recall {
+    /// The tenant.
+    pub organization: OrganizationId,
+    /// The parked message.
+    pub parked: ParkedId,
 }
 
 /// A decision about a parked message that was asked for at the command line.

@@ -37,7 +37,7 @@ mod transfer;
 
 pub use decision::{Change, Decision, Effect};
 pub use distribute::{CONSIDERED_AT_MOST, PROPOSED_AT_MOST, considered, distribute};
-pub use event::{Decide, Due, Event, Proposal, Stamped, Timer};
+pub use event::{Decide, Due, Event, Proposal, Recall, Stamped, Timer};
 pub use message::brought_by;
 pub use order::message_of;
 pub use roster::Roster;
@@ -56,6 +56,7 @@ pub fn decide(rules: &Rules, state: &State, stamped: &Stamped<Event>) -> Decisio
         Event::Due(due) => timers::decide(rules, state, due, stamped.at),
         Event::Assign(proposal) => take::assigned(rules, state, proposal, stamped.at),
         Event::Decide(decide) => parked::asked(state, decide, stamped.at),
+        Event::Recall(recall) => parked::recalled(state, recall, stamped.at),
     }
 }
 
@@ -70,7 +71,7 @@ fn arrived(rules: &Rules, state: &State, inbound: &Inbound, stamped: &Stamped<Ev
         InboundBody::Attempted(attempted) => ("attempted", attempted::decide(state, inbound, attempted, stamped.at)),
         InboundBody::Refused(refusal) => ("refused", refused::decide(state, inbound, refusal, stamped.at)),
         InboundBody::MediaSettled(settled) => ("media", media::decide(state, settled)),
-        // The session service keeps consent; the router only notes that it saw the event.
+        // The session service keeps consent: the shell passes it on, and here it is only noted that it was seen.
         InboundBody::Consent(_) => ("consent", Decision::unchanged("consent")),
     };
     decision.processed(inbound.id, inbound.thread.organization, kind, stamped.at)

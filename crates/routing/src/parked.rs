@@ -8,7 +8,7 @@ use domain::{
     error::codes,
 };
 
-use crate::{Change, Decide, Decision, State, attempted, order::Order, retry};
+use crate::{Change, Decide, Decision, Recall, State, attempted, order::Order, retry};
 
 /// What is decided, by whom.
 struct Verdict<'a> {
@@ -58,6 +58,25 @@ pub(crate) fn asked(state: &State, decide: &Decide, now: Timestamp) -> Decision 
         Some(entry) if !entry.is_listed() => decided(),
         Some(entry) => rule(state, entry, &verdict),
     }
+}
+
+/// The ledger knows more than when the message was parked: whoever was at it noted how it went, and could not tell. No
+/// person is needed for what is known.
+pub(crate) fn recalled(state: &State, recall: &Recall, now: Timestamp) -> Decision {
+    let entry = state.parked.get(&recall.parked).filter(|entry| entry.is_listed() && entry.parked.is_in_doubt());
+    let message = entry.and_then(|entry| entry.parked.message).and_then(|id| state.messages.get(&id));
+    let Some(found) = message.filter(|found| found.organization == recall.organization) else {
+        return Decision::unchanged("in_doubt_no_longer");
+    };
+    let Some(conversation) = state.conversation_of(found.organization, found.conversation) else { return missing() };
+    let mut decision = Decision::unchanged("still_in_doubt");
+    let mut message = found.clone();
+    attempted::recall(&mut decision, state, &conversation.thread, &mut message, now);
+    if message != *found {
+        decision.why = "recalled";
+        decision.message(message);
+    }
+    decision
 }
 
 fn rule(state: &State, entry: &ParkedEntry, verdict: &Verdict<'_>) -> Decision {
@@ -287,6 +306,23 @@ mod tests {
         assert_eq!(order(&mut world, &[parked], Ruling::Again, None).why, "tried_again");
         let states: Vec<_> = world.delivery(message).parts.iter().map(|part| part.state).collect();
         assert_eq!(states, [DeliveryState::Accepted, DeliveryState::Queued]);
+    }
+
+    #[test]
+    fn x_2_what_the_ledger_knows_later_asks_nobody() {
+        let (mut world, message, parked) = doubtful();
+        let organization = world.organization();
+        let recall = Event::Recall(Recall { organization, parked });
+        let decision = world.decide(recall.clone());
+        assert_eq!((decision.why, decision.changes.len()), ("still_in_doubt", 0), "nothing is known yet");
+        let foreign = Recall { organization: OrganizationId::derive(&["stranger"]), parked };
+        world.takes(message, 0, &["gs-1"]);
+        assert_eq!(world.decide(Event::Recall(foreign)).changes.len(), 0);
+        // A receipt came before anybody knew whose it was.
+        world.receipt("ana", &["gs-1"], DeliveryState::Read);
+        assert_eq!(world.decide(recall.clone()).why, "recalled");
+        assert_eq!(world.delivery(message).state, DeliveryState::Read);
+        assert_eq!(world.decide(recall).changes.len(), 0);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! Read `shell.rs` first, then `inbound.rs` (events from providers) and `commands.rs` (people's orders). `relay.rs`
 //! publishes the outbox, `distribution.rs` hands out what waits and `proposals.rs` reads what that needs, `timers.rs`
 //! fires what is due, `parked.rs` and `redrive.rs` keep and send again what could not go on, `consent.rs` says what the
-//! session service must hear of.
+//! session service must hear of, `doubts.rs` finds what the send ledger learnt of messages in doubt.
 
 mod audit;
 mod census;
@@ -15,6 +15,7 @@ mod commands;
 mod config;
 mod consent;
 mod distribution;
+mod doubts;
 mod draft;
 mod heralds;
 mod inbound;
@@ -88,6 +89,7 @@ pub fn service_with_hooks(
     tasks.push(plain("router.distribution", |shell, drain| Box::pin(distribution::run(shell, drain))));
     tasks.push(plain("router.parked", |shell, drain| Box::pin(parked::run(shell, drain))));
     tasks.push(plain("router.redrive", |shell, drain| Box::pin(redrive::run(shell, drain))));
+    tasks.push(plain("router.doubts", |shell, drain| Box::pin(doubts::run(shell, drain))));
     tasks.push(plain("router.audit", |shell, drain| Box::pin(audit::run(shell, drain))));
     tasks.push(plain("router.retention", |shell, drain| Box::pin(retention::run(shell, drain))));
     let api: Arc<dyn RouterApi> = Arc::new(handle.clone());

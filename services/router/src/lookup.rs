@@ -2,7 +2,7 @@
 
 use domain::{Command, Commanded, Inbound, InboundBody, OrganizationId, Outcome, Target};
 use ports::journal::{Lookup, Snapshot};
-use routing::{Event, State, message_of, saved_thread};
+use routing::{Decide, Event, Recall, State, message_of, saved_thread};
 
 /// The organization that an event is about.
 pub(crate) const fn organization(event: &Event) -> OrganizationId {
@@ -12,6 +12,7 @@ pub(crate) const fn organization(event: &Event) -> OrganizationId {
         Event::Due(due) => due.organization,
         Event::Assign(proposal) => proposal.organization,
         Event::Decide(decide) => decide.organization,
+        Event::Recall(recall) => recall.organization,
     }
 }
 
@@ -39,6 +40,9 @@ pub(crate) fn first<'a>(events: impl Iterator<Item = &'a Event>) -> Lookup {
             }
             Event::Decide(decide) => {
                 lookup.parked.insert((decide.organization, decide.parked));
+            }
+            Event::Recall(recall) => {
+                lookup.parked.insert((recall.organization, recall.parked));
             }
         }
     }
@@ -139,8 +143,8 @@ pub(crate) fn second<'a>(events: impl Iterator<Item = &'a Event>, state: &State)
                 }
                 continue;
             }
-            Event::Decide(decide) => {
-                answered_by_parked(&mut lookup, state, &decide.parked);
+            Event::Decide(Decide { parked, .. }) | Event::Recall(Recall { parked, .. }) => {
+                answered_by_parked(&mut lookup, state, parked);
                 continue;
             }
             Event::Assign(_) => continue,

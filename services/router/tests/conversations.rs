@@ -247,8 +247,7 @@ async fn ses_1_ses_5_the_agent_hears_the_gates_no_at_once() {
     running.stop().await;
 }
 
-/// What only the router hears reaches the consent ledger: that the contact began, a provider's word, words of theirs. And
-/// nothing else goes to the session service.
+/// What only the router hears reaches the consent ledger: that the contact began, a provider's word, words of theirs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ses_5_what_bears_on_consent_reaches_the_ledger_through_the_router() {
     let world = World::new(Distribution::Manual).await;
@@ -273,6 +272,31 @@ async fn ses_5_what_bears_on_consent_reaches_the_ledger_through_the_router() {
     );
     assert_eq!(told("bia").await, [entry("provider_event", true)], "who has no conversation, too");
     running.stop().await;
+}
+
+/// A replica lost its broker while it was at a message, another one told of a doubt, and the first noted that the provider
+/// took it and ended before it could tell. Nobody is asked any more, and a receipt that came meanwhile counts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_2_a_doubt_that_the_ledger_settles_later_ends_by_itself() {
+    let world = World::new(Distribution::Manual).await;
+    let mut channel = world.outbound("ana").await;
+    let running = world.start();
+    let conversation = running.serve(&world, "ana").await;
+    let message = running.send(&world, conversation, "bom dia").await;
+    permitted(&mut channel).await;
+    let claim = world.claim();
+    world.env.ledger.begin(message, 0, &claim, world.now()).await.unwrap();
+    world.attempted("ana", message, Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) }).await;
+    world.delivery(conversation, message, DeliveryState::Parked).await;
+    assert_eq!(world.env.parking.list(Some(organization()), 10).await.unwrap().len(), 1);
+    world.receipt("ana", "gs-1", DeliveryState::Delivered).await;
+    world.quiet().await;
+    let took = Outcome::Accepted { provider_ids: vec!["gs-1".to_owned()] };
+    world.env.ledger.finish(message, 0, &claim, &took).await.unwrap();
+    world.delivery(conversation, message, DeliveryState::Delivered).await;
+    assert_eq!(world.env.parking.list(Some(organization()), 10).await.unwrap(), []);
+    running.stop().await;
+    world.sound().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

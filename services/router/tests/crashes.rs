@@ -108,6 +108,14 @@ impl Journal for Scripted {
         self.inner.said(since).await
     }
 
+    async fn known_after_all(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(OrganizationId, domain::ParkedId)>, StoreError> {
+        self.inner.known_after_all(since, limit).await
+    }
+
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         self.inner.sweep(events_before, now).await
     }

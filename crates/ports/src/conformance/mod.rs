@@ -222,7 +222,12 @@ macro_rules! conformance {
         $crate::conformance_tests!(
             reopening,
             $fresh,
-            [reopening_keeps_what_arrived, a_commit_that_does_not_stand_reopens_nothing, what_was_taken_is_answered,]
+            [
+                reopening_keeps_what_arrived,
+                a_commit_that_does_not_stand_reopens_nothing,
+                what_was_taken_is_answered,
+                what_is_known_after_all_is_answered,
+            ]
         );
     };
     (shelves, $fresh:expr) => {

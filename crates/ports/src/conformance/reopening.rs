@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use domain::{MessageId, Parked};
+use domain::{Failure, MessageId, Outcome, Parked, error::codes};
 
 use super::{
     ledger::{self, accepted, begin, message, rejected},
     parking::parked,
-    samples::World,
+    samples::{World, at},
 };
 use crate::{
-    Begun, Journal, Ledger,
+    Begun, Journal, Ledger, Settled,
     journal::{Commit, CommitError, Lookup, Reopened},
 };
 
@@ -72,4 +72,50 @@ pub async fn what_was_taken_is_answered((journal, ledger): Pair) {
     journal.commit(&Commit { parked: vec![entry.clone()], ..Commit::default() }).await.unwrap();
     let lookup = Lookup { parked: [(world.organization, entry.id)].into(), ..Lookup::default() };
     assert_eq!(journal.load(&lookup).await.unwrap().taken, BTreeMap::from([(other, parts)]));
+}
+
+/// Of messages in doubt, those of which the ledger has learnt since: nothing of them is open or in doubt, and something
+/// arrived. Not what is older, what nobody doubts, and what a person has ended.
+pub async fn what_is_known_after_all_is_answered((journal, ledger): Pair) {
+    let world = World::new();
+    let doubt = |n: u64, message| Parked { code: codes::IN_DOUBT, message: Some(message), ..parked(&world, n) };
+    let ids = [0; 6].map(|_| message());
+    let lately: Vec<Parked> = (1..).zip(ids).map(|(n, id)| doubt(n, id)).collect();
+    let commit = Commit { parked: lately.clone(), ..Commit::default() };
+    journal.commit(&commit).await.unwrap();
+    let found = async |since| {
+        let all = journal.known_after_all(at(since), 1_000).await.unwrap();
+        let own = all.into_iter().filter(|(organization, _)| *organization == world.organization);
+        own.map(|(_, id)| lately.iter().position(|one| one.id == id).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(0).await, Vec::<usize>::new(), "the ledger never heard of them");
+    let doubted = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };
+    // The parts of each: arrived; arrived and refused; refused alone; one open; one in doubt; arrived, and ended.
+    let parts = [
+        vec![Some(accepted())],
+        vec![Some(accepted()), Some(rejected())],
+        vec![Some(rejected())],
+        vec![Some(accepted()), None],
+        vec![Some(accepted()), Some(doubted)],
+        vec![Some(accepted())],
+    ];
+    for (id, parts) in ids.into_iter().zip(parts) {
+        for (part, outcome) in (0..).zip(parts) {
+            match outcome {
+                Some(outcome) => ledger::tried(&ledger, id, part, &outcome).await,
+                None => drop(begin(&ledger, id, part, 1).await.unwrap()),
+            }
+        }
+    }
+    journal
+        .commit(&Commit { settled: vec![Settled { message: ids[5], at: at(50) }], ..Commit::default() })
+        .await
+        .unwrap();
+    assert_eq!(found(0).await, [0, 1]);
+    assert_eq!(found(2).await, [1], "the first was parked before");
+    assert_eq!(journal.known_after_all(at(0), 1).await.unwrap().len(), 1);
+    // What was parked for another reason.
+    let other = Parked { message: Some(ids[0]), ..parked(&world, 9) };
+    journal.commit(&Commit { parked: vec![other], ..Commit::default() }).await.unwrap();
+    assert_eq!(found(2).await, [1]);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use domain::{Channel, OrganizationId, Parked, ParkedDecision, ParkedEntry, ParkedId, Ruling, Timestamp};
+use domain::{Channel, OrganizationId, Outcome, Parked, ParkedDecision, ParkedEntry, ParkedId, Ruling, Timestamp};
 use ports::{Asked, ParkedFilter, ParkedGroup, Parking, Settled, Standing, StoreError};
 
 use super::{Store, tables::Tables};
@@ -105,6 +105,21 @@ impl Tables {
             (kept.closed_at, kept.asked) = (Some(at), None);
             kept.version += 1;
         }
+    }
+
+    /// See [`ports::Journal::known_after_all`].
+    pub(super) fn known_after_all(&self, since: Timestamp, limit: u32) -> Vec<(OrganizationId, ParkedId)> {
+        let known = |kept: &&Kept| {
+            let Some(message) = kept.parked.message else { return false };
+            let attempts =
+                || self.attempts.range((message, 0)..=(message, u16::MAX)).map(|(_, attempt)| &attempt.outcome);
+            attempts().any(|outcome| matches!(outcome, Some(Outcome::Accepted { .. })))
+                && !attempts().any(|outcome| matches!(outcome, None | Some(Outcome::InDoubt { .. })))
+        };
+        let doubted = |kept: &&Kept| kept.is_listed() && kept.parked.at >= since && kept.parked.is_in_doubt();
+        let mut found: Vec<_> = self.parked.values().filter(doubted).filter(known).map(|kept| &kept.parked).collect();
+        found.sort_by_key(|parked| (parked.at, parked.id));
+        found.into_iter().filter_map(|parked| Some((parked.organization?, parked.id))).take(limit as usize).collect()
     }
 
     fn request(&mut self, ids: &[ParkedId], asked: &Asked, at: Timestamp) {

@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use domain::{
-    Contact, ContactId, Conversation, DeskEvent, Message, MessageId, OrganizationId, Outcome, Partition, QueueId, Seat,
-    Thread, Timestamp, UserId, Waiting,
+    Contact, ContactId, Conversation, DeskEvent, Message, MessageId, OrganizationId, Outcome, ParkedId, Partition,
+    QueueId, Seat, Thread, Timestamp, UserId, Waiting,
 };
 use ports::{
     Journal, StoreError,
@@ -241,6 +241,14 @@ impl Journal for Store {
 
     async fn said(&self, since: &[(Thread, Timestamp)]) -> Result<Vec<Said>, StoreError> {
         self.ask(|tables| tables.said(since)).await
+    }
+
+    async fn known_after_all(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(OrganizationId, ParkedId)>, StoreError> {
+        self.ask(|tables| tables.known_after_all(since, limit)).await
     }
 
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {

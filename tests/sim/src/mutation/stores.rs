@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::{
-    Channel, ConsentEntry, Contact, ContactId, DeliveryState, DeskEvent, MessageId, OrganizationId, Outcome, Partition,
-    QueueId, Seat, Thread, Timestamp, UserId, Waiting,
+    Channel, ConsentEntry, Contact, ContactId, DeliveryState, DeskEvent, MessageId, OrganizationId, Outcome, ParkedId,
+    Partition, QueueId, Seat, Thread, Timestamp, UserId, Waiting,
 };
 use ports::{
     Begun, Claim, Consents, Journal, Laden, Ledger, Put, Shelf, ShelfError, Shelved, Shelves, StoreError, Turn,
@@ -147,6 +147,14 @@ impl Journal for OverwritingJournal {
 
     async fn said(&self, since: &[(Thread, Timestamp)]) -> Result<Vec<Said>, StoreError> {
         self.0.said(since).await
+    }
+
+    async fn known_after_all(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(OrganizationId, ParkedId)>, StoreError> {
+        self.0.known_after_all(since, limit).await
     }
 
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {

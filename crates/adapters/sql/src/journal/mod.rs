@@ -11,7 +11,8 @@ pub(crate) use outbox::envelope;
 
 use async_trait::async_trait;
 use domain::{
-    Contact, ContactId, DeskEvent, OrganizationId, Partition, QueueId, Seat, Thread, Timestamp, UserId, Waiting,
+    Contact, ContactId, DeskEvent, OrganizationId, ParkedId, Partition, QueueId, Seat, Thread, Timestamp, UserId,
+    Waiting,
 };
 use ports::{
     Journal, StoreError,
@@ -19,7 +20,7 @@ use ports::{
     journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Said, Snapshot},
 };
 
-use crate::{SqlStore, conservation, keeping, rows, statement::printed};
+use crate::{SqlStore, conservation, keeping, parking::decisions, rows, statement::printed};
 
 #[async_trait]
 impl Journal for SqlStore {
@@ -91,6 +92,14 @@ impl Journal for SqlStore {
 
     async fn said(&self, since: &[(Thread, Timestamp)]) -> Result<Vec<Said>, StoreError> {
         said::read(self, since).await
+    }
+
+    async fn known_after_all(
+        &self,
+        since: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(OrganizationId, ParkedId)>, StoreError> {
+        decisions::known_after_all(self, since, limit).await
     }
 
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {

@@ -1,13 +1,16 @@
 //! What is decided about parked messages: their rows move with the commit that decides, and each decision is kept.
 
-use domain::{ParkedDecision, ParkedId, Ruling, Timestamp, UserId};
+use domain::{OrganizationId, ParkedDecision, ParkedId, Ruling, Timestamp, UserId};
 use ports::{Asked, Settled, StoreError};
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value};
 
 use super::LISTED;
-use crate::statement::{
-    Row, Table, execute_in, failure, insert_rows, json, name, number, optional_printed, optional_text, printed,
-    select_in, statement,
+use crate::{
+    SqlStore,
+    statement::{
+        Row, Table, execute_in, failure, insert_rows, json, name, number, optional_printed, optional_text, printed,
+        select_in, statement,
+    },
 };
 
 const DECISIONS: Table =
@@ -33,6 +36,24 @@ pub(crate) fn decision_values<'a>(
 
 pub(crate) async fn insert_decisions(on: &DatabaseTransaction, values: Vec<Value>) -> Result<u64, DbErr> {
     insert_rows(on, DECISIONS, "", values).await
+}
+
+/// See [`ports::Journal::known_after_all`]. Those that were parked lately are found by their age.
+pub(crate) async fn known_after_all(
+    store: &SqlStore,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<(OrganizationId, ParkedId)>, StoreError> {
+    let text = format!(
+        "SELECT id, organization FROM parked
+         WHERE {LISTED} AND at >= $1 AND code = 'in_doubt' AND organization IS NOT NULL
+         AND EXISTS (SELECT 1 FROM attempts a WHERE a.message = parked.message AND a.state = 'accepted')
+         AND NOT EXISTS
+             (SELECT 1 FROM attempts a WHERE a.message = parked.message AND a.state IN ('begun', 'in_doubt'))
+         ORDER BY at, id LIMIT $2"
+    );
+    let rows = store.read(&text, vec![since.millis().into(), i64::from(limit).into()]).await?;
+    rows.iter().map(|row| Ok((row.parsed("organization")?, row.parsed("id")?))).collect()
 }
 
 /// Moves one message as its decision says. Answers how many rows that were: none when it is no longer as it was loaded.
