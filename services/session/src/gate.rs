@@ -17,8 +17,8 @@ use crate::{
     words::{self, Told, What},
 };
 
-/// How far behind a contact's last word one may stand that was not read yet: two channel replicas that publish at the
-/// same moment may leave the router's queue and ours in different orders.
+/// How far behind a contact's last word one may stand that was not read yet: what the provider brings late may open
+/// another conversation, and a session service of a release before notes windows in another order than the router's.
 const SWAPPED: Duration = Duration::from_secs(60);
 
 /// A signing key that is none. Never quotes it.
@@ -77,7 +77,7 @@ impl SessionGate {
         let mut wrote = noted.unwrap_or_default();
         // Consent is written before its window, so it is read after it.
         let mut consent = words::consent(&self.env, &threads).await?;
-        let said = self.env.journal.said(&self.unsure(&threads, &wrote, &consent)).await?;
+        let said = self.env.journal.said(&self.unsure(&channels, &wrote, &consent)).await?;
         let news = said.iter().filter_map(|said| {
             let channel = *channels.get(&said.thread)?;
             let what = What::Said { content: &said.content, provider_id: said.provider_id.as_deref().unwrap_or("") };
@@ -101,19 +101,24 @@ impl SessionGate {
     }
 
     /// From when on the words of these contacts may not have been read: a little before their window's last word, or
-    /// all that a window can still be about when there is none; but not what an entry of the ledger came after.
+    /// all that a window can still be about when there is none; but not what an entry of the ledger came after. Where any
+    /// word lifts a refusal, all that came after it, however old: nobody was told of it.
     fn unsure(
         &self,
-        threads: &[Thread],
+        channels: &BTreeMap<&Thread, &Channel>,
         wrote: &BTreeMap<Thread, Timestamp>,
         consent: &BTreeMap<Thread, ConsentEntry>,
     ) -> Vec<(Thread, Timestamp)> {
         let emptied = earlier(self.env.clock.now(), self.keep);
-        let since = |thread| {
+        let since = |thread: &Thread, channel: &Channel| {
             let read = wrote.get(thread).map_or(emptied, |at| earlier(*at, SWAPPED));
-            words::settled(consent.get(thread)).map_or(read, |settled| settled.max(read))
+            let last = consent.get(thread);
+            match words::settled(last) {
+                Some(refused) if words::any_word_lifts(policy_of(channel.as_str()), last) => refused,
+                settled => settled.map_or(read, |settled| settled.max(read)),
+            }
         };
-        threads.iter().map(|thread| (thread.clone(), since(thread))).collect()
+        channels.iter().map(|(thread, channel)| ((*thread).clone(), since(thread, channel))).collect()
     }
 
     /// The verdict on one request.

@@ -97,13 +97,17 @@ fn spoken(policy: &Policy, content: &Content, provider_id: &str, last: Option<&C
     if let Some(change) = heard(policy, content, refused) {
         return Some(change);
     }
-    let unblocked =
-        refused && policy.writing_lifts_block && last.is_some_and(|entry| entry.change.source == "provider_event");
-    (last.is_none() || unblocked).then(|| ConsentChange {
+    (last.is_none() || any_word_lifts(policy, last)).then(|| ConsentChange {
         granted: true,
         source: STARTED_CHAT.to_owned(),
         evidence: format!("message {provider_id}"),
     })
+}
+
+/// Whether the contact's next message lifts this refusal, whatever it says.
+pub(crate) fn any_word_lifts(policy: &Policy, last: Option<&ConsentEntry>) -> bool {
+    let blocked = |entry: &ConsentEntry| !entry.change.granted && entry.change.source == "provider_event";
+    policy.writing_lifts_block && last.is_some_and(blocked)
 }
 
 /// From when on words may still change `last`: all, while it is only inferred.

@@ -328,7 +328,7 @@ async fn ses_5_an_opt_out_takes_effect_before_the_next_send() {
     assert!(matches!(world.gate.check(&request).await.unwrap(), Verdict::Permit { .. }));
 }
 
-/// The pump that reads what contacts write stands still. Whatever it has not read, the gate reads for itself, also what
+/// The pump that hears what bears on consent stands still. Whatever it has not read, the gate reads for itself, also what
 /// the provider says is as old as, or older than, what was read: nothing reaches the provider.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ses_5_a_stop_that_nobody_has_read_yet_is_heard_before_the_send() {
@@ -365,6 +365,25 @@ async fn ses_5_a_stop_that_nobody_has_read_yet_is_heard_before_the_send() {
         let changes: Vec<_> = history.iter().map(|one| (one.change.source.as_str(), one.change.granted)).collect();
         assert_eq!(changes, [("started_chat", true), ("keyword", false)]);
     }
+}
+
+/// On Telegram a contact who writes has unblocked the bot. Nobody is told of ordinary words, and the agent answers long
+/// after the window store has forgotten them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_7_a_word_after_a_block_lifts_it_however_old_both_are() {
+    let mut world = World::new().await;
+    let begun = world.says("oi").await;
+    let change = ConsentChange { granted: false, source: "provider_event".into(), evidence: "blocked".into() };
+    let (cause, channel) = (EventId::derive(&["blocked"]), "telegram".parse().unwrap());
+    let entry = ConsentEntry { cause, thread: thread(), channel, change, at: begun + Duration::from_secs(60) };
+    world.env.consents.append(&[entry]).await.unwrap();
+    world.clock.advance(Duration::from_secs(120));
+    let request = SendRequest { channel: "telegram".parse().unwrap(), ..world.request(text(), Some(begun)) };
+    let refused = world.gate.check(&request).await.unwrap();
+    assert!(matches!(refused, Verdict::Refuse { code, .. } if code == codes::OPTED_OUT));
+    world.says("voltei").await;
+    world.clock.advance(Duration::from_secs(8 * 86_400));
+    assert!(matches!(world.gate.check(&request).await.unwrap(), Verdict::Permit { .. }));
 }
 
 /// In a conversation that is over, too.
