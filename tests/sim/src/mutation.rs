@@ -28,13 +28,15 @@ pub enum Mutation {
     StatusOverwrites,
     /// The gate does not read that a contact has opted out.
     ConsentIgnored,
+    /// The router does not pass on what bears on consent.
+    ConsentUntold,
     /// What the broker brings again goes out before what lies on the account's shelf, the shelf's marker too.
     MarkerFirst,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AckBeforeConfirm,
         Self::AnswerBeforeConfirm,
         Self::DedupOff,
@@ -42,6 +44,7 @@ impl Mutation {
         Self::PermitUnchecked,
         Self::StatusOverwrites,
         Self::ConsentIgnored,
+        Self::ConsentUntold,
         Self::MarkerFirst,
     ];
 }
@@ -56,6 +59,7 @@ impl fmt::Display for Mutation {
             Self::PermitUnchecked => "permit-unchecked",
             Self::StatusOverwrites => "status-overwrites",
             Self::ConsentIgnored => "consent-ignored",
+            Self::ConsentUntold => "consent-untold",
             Self::MarkerFirst => "marker-first",
         };
         f.write_str(name)
@@ -87,6 +91,7 @@ pub(crate) fn apply(mutation: Option<Mutation>, role: Role, mut env: Env) -> Env
         (Some(Mutation::ConsentIgnored), Role::Router | Role::Session) => {
             env.consents = Arc::new(stores::AgreeingConsents(env.consents));
         }
+        (Some(Mutation::ConsentUntold), Role::Router) => env.bus = Arc::new(Changed::untold(env.bus)),
         (Some(Mutation::MarkerFirst), Role::Channel) => env.shelves = Arc::new(stores::BlindShelves(env.shelves)),
         _ => {}
     }

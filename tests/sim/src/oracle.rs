@@ -39,7 +39,7 @@ pub fn invariant(finding: &str) -> &str {
 fn counted(world: &World, organization: OrganizationId) -> Vec<String> {
     let audit = world.store.tables().audit(Some(organization));
     let wrong = [
-        ("conserved: messages without their event", audit.unaccounted_in),
+        ("once: events with two messages", audit.unaccounted_in),
         ("conserved: rows left in the outbox", audit.outbox),
         ("conserved: messages still queued", audit.queued_out),
         ("ordered: conversations with gaps", audit.out_of_order),

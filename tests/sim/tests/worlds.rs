@@ -80,7 +80,7 @@ fn no_seed_breaks_an_invariant() {
 /// The invariants that a bug may break.
 const fn breaks(mutation: Mutation) -> &'static [&'static str] {
     match mutation {
-        Mutation::AckBeforeConfirm | Mutation::AnswerBeforeConfirm => &["conserved"],
+        Mutation::AckBeforeConfirm | Mutation::AnswerBeforeConfirm | Mutation::ConsentUntold => &["conserved"],
         Mutation::DedupOff | Mutation::LedgerForgets => &["once"],
         Mutation::PermitUnchecked | Mutation::ConsentIgnored => &["gated"],
         Mutation::StatusOverwrites => &["ordered"],

@@ -39,13 +39,15 @@ pub(super) struct Changed {
     inner: Arc<dyn Bus>,
     outgoing: Box<dyn Fn(&mut Envelope) + Send + Sync>,
     incoming: fn(Delivery) -> Delivery,
+    /// What goes out at all.
+    passes: fn(&Envelope) -> bool,
     /// Whether it waits for the broker's confirm.
     waits: bool,
 }
 
 impl Changed {
     fn over(inner: Arc<dyn Bus>) -> Self {
-        Self { inner, outgoing: Box::new(|_| ()), incoming: |delivery| delivery, waits: true }
+        Self { inner, outgoing: Box::new(|_| ()), incoming: |delivery| delivery, passes: |_| true, waits: true }
     }
 
     /// Acknowledges what comes at once.
@@ -67,6 +69,11 @@ impl Changed {
         Self { outgoing: Box::new(outgoing), ..Self::over(inner) }
     }
 
+    /// Keeps back what bears on consent, and says that it was published.
+    pub(super) fn untold(inner: Arc<dyn Bus>) -> Self {
+        Self { passes: |envelope| !matches!(envelope.topic, Topic::Consent(_)), ..Self::over(inner) }
+    }
+
     /// Puts a genuine signature on whatever comes: to the channel behind it, every permit is one.
     pub(super) fn signs(inner: Arc<dyn Bus>) -> Self {
         Self { incoming: signed, ..Self::over(inner) }
@@ -76,6 +83,7 @@ impl Changed {
 #[async_trait]
 impl Bus for Changed {
     async fn publish(&self, mut batch: Vec<Envelope>) -> Result<(), BusError> {
+        batch.retain(self.passes);
         batch.iter_mut().for_each(|envelope| (self.outgoing)(envelope));
         if self.waits {
             return self.inner.publish(batch).await;

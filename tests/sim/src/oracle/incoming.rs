@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{Author, EventId, Inbound, InboundBody, Message, Thread};
 
 use crate::{
+    memory::Tables,
     record::Accepted,
     world::{World, house_of, organization, thread},
 };
@@ -30,9 +31,21 @@ pub(super) fn conserved(world: &World) -> Vec<String> {
             format!("conserved: {what} ({}) was accepted from house {} and is lost", one.id, one.house)
         })
         .collect();
+    findings.extend(untold(world, &tables, &parked));
     let unparked = known.garbage.iter().filter(|id| !tables.parked.contains_key(id));
     findings.extend(unparked.map(|id| format!("conserved: garbage was accepted and is not parked: {id}")));
     findings
+}
+
+/// A provider's word on consent is in the ledger, or parked.
+fn untold(world: &World, tables: &Tables, parked: &BTreeSet<String>) -> Vec<String> {
+    let noted: BTreeSet<EventId> = tables.consents.iter().map(|(entry, _)| entry.cause).collect();
+    let published = world.broker.published().into_iter();
+    let words = published.filter_map(|one| wire::decode::<Inbound>(&one.envelope.body).ok());
+    let consent = words.filter(|inbound| matches!(inbound.body, InboundBody::Consent(_)));
+    let lost = consent.filter(|inbound| !noted.contains(&inbound.id) && !parked.contains(&inbound.id.to_string()));
+    lost.map(|inbound| format!("conserved: a word on the consent of {:?} is not in the ledger", inbound.thread))
+        .collect()
 }
 
 /// Each thing that a contact wrote is one message, with its words and in its house.
