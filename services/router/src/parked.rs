@@ -121,7 +121,8 @@ fn read_one(shell: &Shell, envelope: &Envelope) -> Parked {
     let own = [headers::PARKED_CODE, headers::PARKED_REASON, headers::PARKED_FROM, headers::ATTEMPT];
     let mut kept: Vec<(String, String)> =
         envelope.headers.iter().filter(|(name, _)| !own.contains(&name.as_str())).map(clone_pair).collect();
-    // Two services read what a channel accepted. Only what the router could not read was not heard by it.
+    // While the binding of a release before stands, the session service reads what a channel accepted, too. Only what
+    // the router could not read was not heard by it.
     if !matches!(Queue::from_name(&from), Some(Queue::RouterInbound(_))) {
         kept.retain(|(name, _)| name != headers::ACCEPTED);
     }
@@ -211,7 +212,11 @@ mod tests {
 
     #[test]
     fn x_2_a_parked_message_goes_back_the_way_it_came() {
-        for queue in [Queue::RouterInbound(Partition(3)), Queue::SessionRequested(Partition(12))] {
+        for queue in [
+            Queue::RouterInbound(Partition(3)),
+            Queue::SessionInbound(Partition(5)),
+            Queue::SessionRequested(Partition(12)),
+        ] {
             assert_eq!(topic_of(&queue.to_string()), Some(queue.topic()));
         }
         let Ok(channel) = "whatsapp".parse::<domain::Channel>() else { panic!("a channel") };

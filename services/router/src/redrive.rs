@@ -229,6 +229,10 @@ fn envelope(parked: &Parked, partitions: u16) -> Result<Envelope, Hindrance> {
         SendRequest::KIND.clone_into(&mut kind);
         body = wire::encode(&permitted.request);
     }
+    // Parked by a release whose session service had a copy of all that came in. It is the session service's still.
+    if let (Topic::Inbound(partition), "session inbound") = (&topic, parked.place.as_str()) {
+        topic = Topic::Consent(*partition);
+    }
     let id = kept.remove(MESSAGE_ID).unwrap_or_else(|| format!("{}-redriven", parked.id));
     for own in [headers::PARKED_CODE, headers::PARKED_REASON, headers::PARKED_FROM, headers::ATTEMPT] {
         kept.remove(own);
@@ -246,6 +250,31 @@ fn explained(reason: &str, refusal: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn x_2_what_the_session_service_parked_goes_to_it_again() {
+        let parked = |place: &str, route: &str| Parked {
+            id: domain::ParkedId::derive(&[place]),
+            organization: None,
+            place: place.to_owned(),
+            code: domain::error::codes::POISON,
+            reason: String::new(),
+            account: None,
+            channel: None,
+            provider_code: None,
+            message: None,
+            route: route.to_owned(),
+            headers: Vec::new(),
+            body: vec![1],
+            at: Timestamp::from_secs(1),
+            redriven_at: None,
+        };
+        let topic = |place: &str, route: &str| envelope(&parked(place, route), 16).ok().map(|envelope| envelope.topic);
+        let (three, inbound, consent) = (domain::Partition(3), "afluente.inbound/3", "afluente.consent/3");
+        assert_eq!(topic("router inbound", inbound), Some(Topic::Inbound(three)));
+        assert_eq!(topic("session inbound", consent), Some(Topic::Consent(three)));
+        assert_eq!(topic("session inbound", inbound), Some(Topic::Consent(three)), "parked by a release before");
+    }
 
     #[test]
     fn a_refusal_is_said_once() {

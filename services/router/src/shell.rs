@@ -8,8 +8,8 @@ use std::{
 };
 
 use domain::{
-    Class, Conversation, DeliveryState, DeskChange, DeskEvent, Message, OrganizationId, ParkedId, ParkedMoved,
-    Partition, Refusal, Stage,
+    Class, Conversation, DeliveryState, DeskChange, DeskEvent, InboundBody, Message, OrganizationId, ParkedId,
+    ParkedMoved, Partition, Refusal, Stage,
 };
 use ports::{
     StoreError,
@@ -149,6 +149,9 @@ impl Shell {
                 let rules = self.rules.fresh(organization).await?;
                 decision = decide(&rules, &state, &stamped);
                 books.insert(organization, rules);
+            }
+            if lacks_its_message(&item.event, &decision) {
+                return Err(Stop::Refused(format!("decided as '{}', and without its message", decision.why)));
             }
             if let (Event::Command(_), Some(refusal)) = (&item.event, self.gated(&decision).await) {
                 decision = Decision { why: "refused_by_gate", refusal: Some(refusal), ..Decision::default() };
@@ -312,6 +315,17 @@ impl Shell {
     }
 }
 
+/// Whether a message would be acknowledged as carried out without being written: it is its own mark, so nothing would
+/// tell. Never so, or the core is wrong; then it is parked.
+fn lacks_its_message(event: &Event, decision: &Decision) -> bool {
+    let Event::Inbound(inbound) = event else { return false };
+    let written = |change: &Change| matches!(change, Change::Message(message) if message.cause == inbound.id);
+    matches!(inbound.body, InboundBody::Message(_))
+        && decision.refusal.is_none()
+        && decision.why != "duplicate"
+        && !decision.changes.iter().any(written)
+}
+
 /// What is refused is parked, and heard of by whoever keeps it.
 fn heard(draft: &mut Draft, stamp: &Stamp, decision: &Decision) {
     if decision.refusal.is_none() {
@@ -379,7 +393,43 @@ pub(crate) fn pause(attempt: u32, first: Duration, most: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use domain::{AccountId, Address, Content, EventId, Inbound, InboundMessage, Profile, Thread, Timestamp};
+
     use super::*;
+
+    #[test]
+    fn a_message_that_would_be_carried_out_without_being_written_is_seen() {
+        let at = Timestamp::from_secs(1);
+        let (content, profile) = (Content::text("oi"), Profile::default());
+        let said = InboundMessage { provider_id: "1".into(), content, profile, reply_to: None };
+        let event = Event::Inbound(Inbound {
+            id: EventId::derive(&["event"]),
+            thread: Thread {
+                organization: OrganizationId::derive(&["o"]),
+                account: AccountId::derive(&["a"]),
+                address: Address::new("5511999990000"),
+            },
+            channel: "whatsapp".parse().unwrap(),
+            at,
+            received_at: at,
+            body: InboundBody::Message(said),
+        });
+        let decision = |why| Decision { why, ..Decision::default() };
+        assert!(lacks_its_message(&event, &decision("appended")));
+        assert!(!lacks_its_message(&event, &decision("duplicate")));
+        let refused = Decision {
+            refusal: Some(Refusal::new(Class::NotFound, domain::error::codes::NOT_FOUND, "")),
+            ..decision("refused")
+        };
+        assert!(!lacks_its_message(&event, &refused));
+        let rules = Rules {
+            accounts: [(AccountId::derive(&["a"]), domain::QueueId::derive(&["q"]))].into(),
+            ..Rules::default()
+        };
+        let written = decide(&rules, &State::default(), &Stamped { at, event: event.clone() });
+        assert_eq!((written.why, lacks_its_message(&event, &written)), ("opened", false));
+    }
 
     #[test]
     fn what_is_back_is_found_within_a_second() {

@@ -22,8 +22,8 @@ use crate::{
 const QUEUED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// What the counts look at, said with them...
-const CHECKED: &str = "checked: what channels accepted was carried out, known already or parked; what was carried out \
-    has its message, in order; no send is queued for long without an attempt, an outbox row or, on the embedded bus, \
+const CHECKED: &str = "checked: what channels accepted was carried out, known already or parked; each \
+    message came by one event, and they are in order; no send is queued for long without an attempt, an outbox row or, on the embedded bus, \
     anything of its conversation";
 /// ...and what they cannot see.
 const NOT_CHECKED: &str = "not checked: the last seconds of a channel process that was killed, until a later message \
