@@ -31,7 +31,7 @@ impl Party {
     /// publishes retries of its own.
     pub const fn publishes(&self) -> &'static [&'static str] {
         match self {
-            // `inbound`, `requested` and `media` also for what a person sends on its way again.
+            // `inbound`, `consent`, `requested` and `media` also for what a person sends on its way again.
             Self::Router => &[
                 "afluente.inbound",
                 "afluente.consent",
