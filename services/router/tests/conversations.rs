@@ -281,9 +281,7 @@ async fn x_2_a_doubt_that_the_ledger_settles_later_ends_by_itself() {
     let world = World::new(Distribution::Manual).await;
     let mut channel = world.outbound("ana").await;
     let running = world.start();
-    let conversation = running.serve(&world, "ana").await;
-    let message = running.send(&world, conversation, "bom dia").await;
-    permitted(&mut channel).await;
+    let (conversation, message) = running.answered(&world, &mut channel, "ana").await;
     let claim = world.claim();
     world.env.ledger.begin(message, 0, &claim, world.now()).await.unwrap();
     world.attempted("ana", message, Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) }).await;
@@ -304,9 +302,7 @@ async fn x_2_a_doubtful_send_is_parked_and_a_retry_reopens_the_ledger() {
     let world = World::new(Distribution::Manual).await;
     let mut channel = world.outbound("ana").await;
     let running = world.start();
-    let conversation = running.serve(&world, "ana").await;
-    let message = running.send(&world, conversation, "bom dia").await;
-    permitted(&mut channel).await;
+    let (conversation, message) = running.answered(&world, &mut channel, "ana").await;
     let claim = world.claim();
     world.env.ledger.begin(message, 0, &claim, world.now()).await.unwrap();
     let doubt = Outcome::InDoubt { failure: Failure::of(codes::IN_DOUBT) };

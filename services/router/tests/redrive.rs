@@ -115,9 +115,7 @@ async fn x_2_an_operator_decides_that_a_doubtful_send_goes_again() {
     let world = World::new(Distribution::Manual).await;
     let mut channel = world.outbound("ana").await;
     let running = world.start();
-    let conversation = running.serve(&world, "ana").await;
-    let message = running.send(&world, conversation, "bom dia").await;
-    permitted(&mut channel).await;
+    let (conversation, message) = running.answered(&world, &mut channel, "ana").await;
     for _ in 0..2 {
         // Twice: what goes again may be in doubt again.
         let claim = world.claim();

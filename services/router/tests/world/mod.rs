@@ -283,6 +283,14 @@ impl Running {
         conversation
     }
 
+    /// Serves `name`, answers, and takes the answer as the channel does.
+    pub async fn answered(&self, world: &World, channel: &mut Subscription, name: &str) -> (ConversationId, MessageId) {
+        let conversation = self.serve(world, name).await;
+        let message = self.send(world, conversation, "bom dia").await;
+        permitted(channel).await;
+        (conversation, message)
+    }
+
     pub async fn send(&self, world: &World, conversation: ConversationId, text: &str) -> MessageId {
         let content = Content::text(text);
         self.order(world, 0, Command::Send { conversation, content, reply_to: None }).await.message.unwrap().id
