@@ -216,13 +216,23 @@ impl std::fmt::Debug for Delivery {
 /// Takes a delivery apart into the messages that travelled in it, in their order. Most carry one: themselves.
 pub type Opener = Arc<dyn Fn(Delivery) -> Vec<Delivery> + Send + Sync>;
 
-/// The receiving end of a queue.
+/// The receiving end of a queue, or of several.
 pub struct Subscription {
-    deliveries: mpsc::Receiver<Delivery>,
+    source: Source,
     opener: Option<Opener>,
     /// What was taken apart and not yet handed out.
     opened: VecDeque<Delivery>,
 }
+
+enum Source {
+    /// An adapter's side.
+    Queue(mpsc::Receiver<Delivery>),
+    /// Others', each with what was ready at its turn.
+    Merged(mpsc::Receiver<Vec<Delivery>>),
+}
+
+/// The most that one of several merged subscriptions hands over at its turn.
+const A_TURN: usize = 64;
 
 impl std::fmt::Debug for Subscription {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -233,7 +243,11 @@ impl std::fmt::Debug for Subscription {
 impl Subscription {
     /// For adapters: the adapter keeps the sender, and ends its consumer when the sender reports closed.
     pub const fn new(deliveries: mpsc::Receiver<Delivery>) -> Self {
-        Self { deliveries, opener: None, opened: VecDeque::new() }
+        Self::of(Source::Queue(deliveries))
+    }
+
+    const fn of(source: Source) -> Self {
+        Self { source, opener: None, opened: VecDeque::new() }
     }
 
     /// For decorators: hands out what `opener` finds in each delivery.
@@ -242,11 +256,42 @@ impl Subscription {
         Self { opener: Some(opener), ..self }
     }
 
-    fn open(&self, delivery: Delivery) -> Vec<Delivery> {
+    fn open(&mut self, delivery: Delivery) {
         match &self.opener {
-            Some(opener) => opener(delivery),
-            None => vec![delivery],
+            _ if !delivery.is_current() => {}
+            Some(opener) => self.opened.extend(opener(delivery)),
+            None => self.opened.push_back(delivery),
         }
+    }
+
+    /// Waits for what comes next. False when the bus was shut down.
+    async fn wait(&mut self) -> bool {
+        match &mut self.source {
+            Source::Queue(deliveries) => match deliveries.recv().await {
+                Some(delivery) => self.open(delivery),
+                None => return false,
+            },
+            Source::Merged(turns) => match turns.recv().await {
+                Some(turn) => self.opened.extend(turn),
+                None => return false,
+            },
+        }
+        true
+    }
+
+    /// Takes what is there already. False when nothing is.
+    fn take_ready(&mut self) -> bool {
+        match &mut self.source {
+            Source::Queue(deliveries) => match deliveries.try_recv() {
+                Ok(delivery) => self.open(delivery),
+                Err(_) => return false,
+            },
+            Source::Merged(turns) => match turns.try_recv() {
+                Ok(turn) => self.opened.extend(turn),
+                Err(_) => return false,
+            },
+        }
+        true
     }
 
     /// The next delivery; none when the bus was shut down.
@@ -257,9 +302,8 @@ impl Subscription {
                     return Some(delivery);
                 }
             }
-            let delivery = self.deliveries.recv().await?;
-            if delivery.is_current() {
-                self.opened.extend(self.open(delivery));
+            if !self.wait().await {
+                return None;
             }
         }
     }
@@ -267,35 +311,31 @@ impl Subscription {
     /// Waits for one delivery, then takes what else is ready, at most `limit` in all. Empty when the bus was shut down.
     pub async fn next_batch(&mut self, limit: usize) -> Vec<Delivery> {
         let limit = limit.max(1);
-        let mut batch = Vec::new();
-        while batch.is_empty() {
-            if self.opened.is_empty() {
-                let mut taken = Vec::new();
-                if self.deliveries.recv_many(&mut taken, limit).await == 0 {
-                    break;
-                }
-                for delivery in taken.into_iter().filter(Delivery::is_current) {
-                    self.opened.extend(self.open(delivery));
-                }
+        loop {
+            if self.opened.is_empty() && !self.wait().await {
+                return Vec::new();
             }
+            while self.opened.len() < limit && self.take_ready() {}
             let ready = self.opened.len().min(limit);
-            batch.extend(self.opened.drain(..ready).filter(Delivery::is_current));
+            let batch: Vec<_> = self.opened.drain(..ready).filter(Delivery::is_current).collect();
+            if !batch.is_empty() {
+                return batch;
+            }
         }
-        batch
     }
 
-    /// Several subscriptions as one: order holds within each. For a worker that serves many partitions and commits
-    /// once for all of them.
+    /// Several subscriptions as one: order holds within each, and each has its turn. For a worker that serves many
+    /// partitions and commits once for all of them.
     pub fn merge(subscriptions: Vec<Self>) -> Self {
-        let (sender, deliveries) = mpsc::channel(subscriptions.len().max(1) * 16);
+        // Room for a turn of each: what all of them have ready is in one batch.
+        let (sender, turns) = mpsc::channel(subscriptions.len().max(1));
         for mut one in subscriptions {
             let sender = sender.clone();
             tokio::spawn(async move {
                 loop {
                     tokio::select! {
-                        delivery = one.next() => {
-                            let Some(delivery) = delivery else { break };
-                            if sender.send(delivery).await.is_err() {
+                        turn = one.next_batch(A_TURN) => {
+                            if turn.is_empty() || sender.send(turn).await.is_err() {
                                 break;
                             }
                         }
@@ -304,6 +344,73 @@ impl Subscription {
                 }
             });
         }
-        Self::new(deliveries)
+        Self::of(Source::Merged(turns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::topology::Topic;
+
+    struct Nobody;
+
+    impl Settle for Nobody {
+        fn settle(&self, _: u64, _: Settlement) {}
+    }
+
+    fn delivery(id: String) -> Delivery {
+        let (kind, headers) = (String::new(), BTreeMap::new());
+        let envelope = Envelope { id, topic: Topic::Parked, kind, correlation: None, headers, body: Bytes::new() };
+        Delivery::new(envelope, 1, 0, Arc::new(Nobody))
+    }
+
+    /// A queue with `count` deliveries that are ready.
+    fn queue(name: &str, count: usize) -> (mpsc::Sender<Delivery>, Subscription) {
+        let (sender, deliveries) = mpsc::channel(count.max(1));
+        (0..count).for_each(|n| sender.try_send(delivery(format!("{name}-{n:03}"))).unwrap());
+        (sender, Subscription::new(deliveries))
+    }
+
+    /// A worker's batch is as large as what is ready: its commit costs nearly the same for ten messages as for hundreds.
+    #[tokio::test]
+    async fn a_merged_batch_is_filled_from_all_that_is_ready() {
+        let (_one, first) = queue("a", 100);
+        let (_two, second) = queue("b", 300);
+        let mut merged = Subscription::merge(vec![first, second]);
+        let mut ids = Vec::new();
+        let mut sizes = Vec::new();
+        while ids.len() < 400 {
+            // As long as a commit takes: there are two turns of 64 and of what is left.
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            let batch = merged.next_batch(256).await;
+            sizes.push(batch.len());
+            ids.extend(batch.into_iter().map(|one| one.envelope.id.clone()));
+        }
+        assert!(sizes.len() <= 5 && sizes.iter().all(|size| *size <= 256), "{sizes:?}");
+        let first_of_second = ids.iter().position(|id| id.starts_with("b-"));
+        assert!(first_of_second.is_some_and(|at| at <= 100), "{first_of_second:?}");
+        for queue in ["a-", "b-"] {
+            assert!(ids.iter().filter(|id| id.starts_with(queue)).is_sorted());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_has_no_more_than_its_limit_and_loses_nothing() {
+        let (sender, subscription) = queue("a", 5);
+        drop(sender);
+        let mut subscription = subscription
+            .opening(Arc::new(|bundle| (0..4).map(|n| delivery(format!("{}/{n}", bundle.envelope.id))).collect()));
+        let mut sizes = Vec::new();
+        loop {
+            let batch = subscription.next_batch(6).await;
+            if batch.is_empty() {
+                break;
+            }
+            sizes.push(batch.len());
+        }
+        assert_eq!(sizes, [6, 6, 6, 2]);
     }
 }
