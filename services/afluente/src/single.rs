@@ -61,10 +61,24 @@ pub(crate) async fn run(kind: Kind, run: &Run) -> Result<(), Problem> {
     let world = bootstrap::world(&settings.mesh, kind.name(), metrics.clone()).await?;
     let keys = settings.keys()?;
     let service = service(kind, &settings, &keys, world.env.clone())?;
+    tokio::spawn(settle_down());
     let served = compose::serve_until_signal(vec![service], &keys, listener, metrics, &settings, async {}).await;
     world.close().await;
     telemetry.shut_down(std::time::Duration::from_secs(5)).await;
     served
+}
+
+/// How long a start takes at the most, on servers that are there.
+const START: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Lets go of what only the start needed: with it, most of what an idle service holds is code that it does not use.
+async fn settle_down() {
+    tokio::time::sleep(START).await;
+    match tokio::task::spawn_blocking(pages::give_back).await {
+        Ok(Ok(bytes)) => tracing::debug!(bytes, "the start's code was given back"),
+        Ok(Err(error)) => tracing::debug!(%error, "the start's code stays in memory"),
+        Err(_) => tracing::debug!("giving the start's code back broke off"),
+    }
 }
 
 fn service(kind: Kind, settings: &Settings, keys: &Keys, env: Env) -> Result<Service, Problem> {

@@ -12,6 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sessions", &["domain"]),
     ("ports", &["domain"]),
     ("wire", &["domain"]),
+    // The one place for `unsafe`; only who composes processes uses it.
+    ("pages", &[]),
     ("runtime", &["domain", "ports", "wire"]),
     ("channel-kit", &["domain", "ports", "wire", "runtime"]),
     ("provider-gupshup", &["domain", "channel-kit", "provider-meta"]),
@@ -39,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "domain",
             "ports",
+            "pages",
             "wire",
             "runtime",
             "bootstrap",

@@ -120,3 +120,27 @@ fn deny_toml_mirrors_the_doors() {
         assert!(deny.contains(&format!("crate = \"{library}\"")), "deny.toml says nothing about {library}");
     }
 }
+
+/// The one crate that writes its own lints, since it needs what the workspace forbids (ADR 13).
+const OWN_LINTS: &str = "crates/pages";
+
+#[test]
+fn unsafe_code_runs_nowhere_but_in_one_place() {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(workspace.contains("unsafe_code = \"forbid\""));
+    let graph = Graph::read();
+    let own: Vec<_> = graph
+        .members
+        .values()
+        .filter(|package| !package.folder.starts_with("tests/"))
+        .filter(|package| {
+            let manifest = fs::read_to_string(root().join(&package.folder).join("Cargo.toml")).unwrap();
+            !manifest.contains("[lints]\nworkspace = true")
+        })
+        .map(|package| package.folder.as_str())
+        .collect();
+    assert_eq!(own, [OWN_LINTS]);
+    let blocks = |source: &Source| source.text.matches("unsafe {").count();
+    let found: usize = sources(&[".rs"]).iter().filter(|source| source.path.starts_with(OWN_LINTS)).map(blocks).sum();
+    assert_eq!(found, 1, "unsafe blocks in {OWN_LINTS}");
+}
