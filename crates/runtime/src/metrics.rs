@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use prometheus::{CounterVec, GaugeVec, HistogramOpts, HistogramVec, Opts, Registry, TextEncoder, core::Collector};
+use smallvec::SmallVec;
 
 use crate::names::{self, Declared, Shape, metric};
 
@@ -170,8 +171,11 @@ fn family(declared: &Declared, registry: &Registry) -> prometheus::Result<Family
     })
 }
 
+/// As many labels as need no place on the heap; more of them work, too.
+const LABELS: usize = 6;
+
 /// The values in the declared order; a label that the call leaves out is empty.
-fn values<'a>(declared: &Declared, labels: &[(&str, &'a str)]) -> Vec<&'a str> {
+fn values<'a>(declared: &Declared, labels: &[(&str, &'a str)]) -> SmallVec<[&'a str; LABELS]> {
     debug_assert!(
         labels.iter().all(|(label, _)| declared.labels.contains(label)),
         "{} has the labels {:?}, not {labels:?}",

@@ -3,9 +3,18 @@
 use domain::{ContactCard, Content, Location, Media, MediaKind, MediaSource, Timestamp};
 use serde_json::Value;
 
-/// The text at a JSON pointer; a number counts as its digits, empty text as none.
+/// What is at a pointer: names of fields and places in arrays, each after a `/`. [`Value::pointer`] without its escapes,
+/// which no provider's names need, and for which it makes two strings of each.
+fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
+    pointer.split('/').skip(1).try_fold(value, |value, name| match value {
+        Value::Array(items) => items.get(name.parse::<usize>().ok()?),
+        other => other.get(name),
+    })
+}
+
+/// The text at a pointer (`/payload/type`); a number counts as its digits, empty text as none.
 pub fn text(value: &Value, pointer: &str) -> Option<String> {
-    match value.pointer(pointer)? {
+    match at(value, pointer)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
@@ -19,7 +28,7 @@ pub fn first_text(value: &Value, pointers: &[&str]) -> Option<String> {
 
 /// The items of an array; none when it is missing or something else.
 pub fn items<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+    at(value, pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// A time in seconds or milliseconds, as number or string. Seconds reach 1e11 only in the year 5138.
@@ -93,4 +102,19 @@ pub fn pending(kind: MediaKind, value: &Value, reference: String) -> Content {
 
 fn first_time(value: &Value) -> Option<Timestamp> {
     time(value, "/urlExpiry").or_else(|| time(value, "/url_expiry"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_finds_what_the_standard_one_finds() {
+        let value = serde_json::json!({ "a": { "b": [{ "c": "x" }, { "c": 7 }], "": "empty" }, "e": "" });
+        for pointer in ["", "/a", "/a/b", "/a/b/0/c", "/a/b/1/c", "/a/b/2/c", "/a/b/x", "/a/", "/e", "/e/f", "/none"] {
+            assert_eq!(at(&value, pointer), value.pointer(pointer), "{pointer}");
+        }
+        assert_eq!(text(&value, "/a/b/1/c").as_deref(), Some("7"));
+        assert_eq!(text(&value, "/e"), None);
+    }
 }
