@@ -27,6 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(FILES, [root])?;
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().include_file("afluente.rs").compile_fds(descriptors)?;
+    // A bundle's bodies are slices of the bundle, both ways.
+    tonic_prost_build::configure()
+        .bytes(".afluente.common.v1.Bundled.body")
+        .include_file("afluente.rs")
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -36,7 +36,7 @@ pub use conversation::{
 };
 pub use delivery::{Delivery, DeliveryState, Failure, Outcome, PartDelivery, Receipt};
 pub use error::{Class, Code, Refusal};
-pub use event::{DeskChange, DeskEvent};
+pub use event::{DeskChange, DeskEvent, DeskPage};
 pub use ids::{
     AccountId, ContactId, ConversationId, EventId, InvalidId, MessageId, OrganizationId, ParkedId, QueueId, UserId,
 };

@@ -38,7 +38,7 @@ fn out(one: &Bundled) -> proto::Bundled {
         kind: one.kind.clone(),
         correlation: one.correlation.clone(),
         headers: one.headers.iter().map(header).collect(),
-        body: one.body.to_vec(),
+        body: one.body.clone(),
     }
 }
 
@@ -59,6 +59,6 @@ fn read(one: proto::Bundled) -> Bundled {
         kind: one.kind,
         correlation: one.correlation,
         headers: one.headers.into_iter().map(|header| (header.name, header.value)).collect(),
-        body: one.body.into(),
+        body: one.body,
     }
 }

@@ -1,8 +1,8 @@
 //! `common/v1/conversation.proto` and `router/v1/events.proto`.
 
 use domain::{
-    Assignment, Author, CloseReason, Code, Considered, Contact, Conversation, DeskChange, DeskEvent, Message, Presence,
-    Role, Seat, Stage, Timestamp,
+    Assignment, Author, CloseReason, Code, Considered, Contact, Conversation, DeskChange, DeskEvent, DeskPage, Message,
+    Presence, Role, Seat, Stage, Timestamp,
 };
 
 use crate::{
@@ -302,21 +302,35 @@ impl TryFrom<proto::Seat> for Seat {
     }
 }
 
+fn change_out(change: &DeskChange) -> router::desk_event::Change {
+    use router::desk_event::Change;
+    match change {
+        DeskChange::Conversation(conversation) => Change::Conversation(conversation.as_ref().into()),
+        DeskChange::Message(message) => Change::Message(message.as_ref().into()),
+        DeskChange::Seat(seat) => Change::Seat(seat.into()),
+        DeskChange::Contact(contact) => Change::Contact(contact.as_ref().into()),
+        DeskChange::Parked(moved) => Change::Parked(moved.into()),
+    }
+}
+
+fn change_in(change: Option<router::desk_event::Change>) -> Result<DeskChange, DecodeError> {
+    use router::desk_event::Change;
+    Ok(match change.ok_or(DecodeError::Unknown("change"))? {
+        Change::Conversation(conversation) => DeskChange::Conversation(Box::new(conversation.try_into()?)),
+        Change::Message(message) => DeskChange::Message(Box::new(message.try_into()?)),
+        Change::Seat(seat) => DeskChange::Seat(seat.try_into()?),
+        Change::Contact(contact) => DeskChange::Contact(Box::new(contact.try_into()?)),
+        Change::Parked(moved) => DeskChange::Parked(moved.try_into()?),
+    })
+}
+
 impl From<&DeskEvent> for router::DeskEvent {
     fn from(event: &DeskEvent) -> Self {
-        use router::desk_event::Change;
-        let change = match &event.change {
-            DeskChange::Conversation(conversation) => Change::Conversation(conversation.as_ref().into()),
-            DeskChange::Message(message) => Change::Message(message.as_ref().into()),
-            DeskChange::Seat(seat) => Change::Seat(seat.into()),
-            DeskChange::Contact(contact) => Change::Contact(contact.as_ref().into()),
-            DeskChange::Parked(moved) => Change::Parked(moved.into()),
-        };
         Self {
             organization: event.organization.to_string(),
             sequence: event.sequence,
             at: event.at.millis(),
-            change: Some(change),
+            change: Some(change_out(&event.change)),
         }
     }
 }
@@ -325,19 +339,42 @@ impl TryFrom<router::DeskEvent> for DeskEvent {
     type Error = DecodeError;
 
     fn try_from(event: router::DeskEvent) -> Result<Self, DecodeError> {
-        use router::desk_event::Change;
-        let change = match event.change.ok_or(DecodeError::Unknown("change"))? {
-            Change::Conversation(conversation) => DeskChange::Conversation(Box::new(conversation.try_into()?)),
-            Change::Message(message) => DeskChange::Message(Box::new(message.try_into()?)),
-            Change::Seat(seat) => DeskChange::Seat(seat.try_into()?),
-            Change::Contact(contact) => DeskChange::Contact(Box::new(contact.try_into()?)),
-            Change::Parked(moved) => DeskChange::Parked(moved.try_into()?),
-        };
         Ok(Self {
             organization: id(&event.organization, "organization")?,
             sequence: event.sequence,
             at: time(event.at),
-            change,
+            change: change_in(event.change)?,
+        })
+    }
+}
+
+impl From<&DeskPage> for router::DeskPage {
+    fn from(page: &DeskPage) -> Self {
+        let event = |(at, change): &(Timestamp, DeskChange)| router::DeskEvent {
+            at: at.millis(),
+            change: Some(change_out(change)),
+            ..router::DeskEvent::default()
+        };
+        Self {
+            organization: page.organization.to_string(),
+            first: page.first,
+            events: page.changes.iter().map(event).collect(),
+        }
+    }
+}
+
+impl TryFrom<router::DeskPage> for DeskPage {
+    type Error = DecodeError;
+
+    fn try_from(page: router::DeskPage) -> Result<Self, DecodeError> {
+        if page.events.is_empty() {
+            return Err(DecodeError::Missing("events"));
+        }
+        let change = |event: router::DeskEvent| Ok((time(event.at), change_in(event.change)?));
+        Ok(Self {
+            organization: id(&page.organization, "organization")?,
+            first: page.first,
+            changes: page.events.into_iter().map(change).collect::<Result<_, DecodeError>>()?,
         })
     }
 }

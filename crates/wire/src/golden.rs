@@ -61,6 +61,7 @@ fn every_kind_of_message_has_bytes_of_the_first_release() {
         all("content", &samples::contents()),
         all("commanded", &samples::commands()),
         all("desk-event", &samples::desk_events()),
+        holds("desk-page.1", &samples::desk_page()),
         holds("send-request.1", &samples::send_request()),
         holds("permitted.1", &samples::permitted()),
         holds("media-job.1", &samples::media_job()),

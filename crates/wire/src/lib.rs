@@ -22,7 +22,7 @@ pub mod pb;
 mod permit;
 mod problem;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use prost::Message as _;
 
 pub use bundle::{Bundle, Bundled};
@@ -41,7 +41,7 @@ pub trait Wire: Sized {
     ///
     /// # Errors
     /// [`DecodeError`] when they are not such a value.
-    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError>;
+    fn from_buf(bytes: impl Buf) -> Result<Self, DecodeError>;
 }
 
 /// The bytes of a value, as they travel on the broker.
@@ -54,7 +54,15 @@ pub fn encode<T: Wire>(value: &T) -> Bytes {
 /// # Errors
 /// [`DecodeError`]: the message is poison and is parked with the error's text, which never quotes the content.
 pub fn decode<T: Wire>(bytes: &[u8]) -> Result<T, DecodeError> {
-    T::from_bytes(bytes)
+    T::from_buf(bytes)
+}
+
+/// As [`decode`], for a value that keeps slices of the bytes instead of copies ([`Bundle`]).
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_shared<T: Wire>(bytes: Bytes) -> Result<T, DecodeError> {
+    T::from_buf(bytes)
 }
 
 macro_rules! wire {
@@ -66,7 +74,7 @@ macro_rules! wire {
                 Bytes::from(<$proto>::from(self).encode_to_vec())
             }
 
-            fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+            fn from_buf(bytes: impl Buf) -> Result<Self, DecodeError> {
                 let message = <$proto>::decode(bytes).map_err(|error| DecodeError::Malformed(error.to_string()))?;
                 Self::try_from(message)
             }
@@ -84,6 +92,7 @@ wire! {
     domain::MediaJob => pb::channel::v1::MediaJob, "afluente.channel.v1.MediaJob";
     domain::Capabilities => pb::channel::v1::Capabilities, "afluente.channel.v1.Capabilities";
     domain::DeskEvent => pb::router::v1::DeskEvent, "afluente.router.v1.DeskEvent";
+    domain::DeskPage => pb::router::v1::DeskPage, "afluente.router.v1.DeskPage";
     domain::Commanded => pb::router::v1::Commanded, "afluente.router.v1.Commanded";
     domain::Done => pb::router::v1::Done, "afluente.router.v1.Done";
     domain::ConsentEntry => pb::session::v1::ConsentEntry, "afluente.session.v1.ConsentEntry";

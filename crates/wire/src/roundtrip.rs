@@ -22,6 +22,7 @@ fn every_kind_travels() {
     samples::contents().iter().for_each(travels);
     samples::commands().iter().for_each(travels);
     samples::desk_events().iter().for_each(travels);
+    travels(&samples::desk_page());
     travels(&samples::send_request());
     travels(&samples::permitted());
     travels(&samples::media_job());
@@ -166,5 +167,6 @@ proptest! {
         let _ = decode::<domain::Permitted>(&bytes);
         let _ = decode::<domain::Commanded>(&bytes);
         let _ = decode::<domain::DeskEvent>(&bytes);
+        let _ = decode::<domain::DeskPage>(&bytes);
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use domain::{
     AccountId, Address, Assignment, Attempted, Author, Capabilities, Channel, ChoiceLimit, ChoiceOption, Class,
     CloseReason, Code, Command, Commanded, ConsentChange, ConsentEntry, Considered, Contact, ContactCard, ContactId,
-    Content, Conversation, ConversationId, Delivery, DeliveryState, DeskChange, DeskEvent, Done, EventId, Failure,
-    GateRefusal, Inbound, InboundBody, InboundMessage, LengthUnit, Location, Media, MediaJob, MediaKind, MediaLimit,
-    MediaSettled, MediaSource, Message, MessageId, OrganizationId, Outcome, Parked, ParkedId, ParkedMoved,
+    Content, Conversation, ConversationId, Delivery, DeliveryState, DeskChange, DeskEvent, DeskPage, Done, EventId,
+    Failure, GateRefusal, Inbound, InboundBody, InboundMessage, LengthUnit, Location, Media, MediaJob, MediaKind,
+    MediaLimit, MediaSettled, MediaSource, Message, MessageId, OrganizationId, Outcome, Parked, ParkedId, ParkedMoved,
     PartDelivery, Permit, Permitted, Presence, Profile, QueueId, Receipt, ReceiptSupport, Refusal, Role, Ruling, Seat,
     SendRequest, Stage, Target, TemplateCall, Thread, Timestamp, UserId, error::codes,
 };
@@ -322,6 +322,11 @@ pub(crate) fn desk_events() -> Vec<DeskEvent> {
             settled: vec![message_id()],
         })),
     ]
+}
+
+pub(crate) fn desk_page() -> DeskPage {
+    let changes = desk_events().into_iter().zip(10..).map(|(event, second)| (at(second), event.change));
+    DeskPage { organization: thread().organization, first: 42, changes: changes.collect() }
 }
 
 pub(crate) fn commands() -> Vec<Commanded> {

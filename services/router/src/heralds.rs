@@ -2,13 +2,13 @@
 //! lost nudges. Nobody who commits waits for them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use domain::{DeskChange, DeskEvent};
+use domain::{DeskEvent, DeskPage};
 use ports::{
     bus::{Envelope, headers},
     topology::{Topic, distribution_partition},
@@ -19,64 +19,99 @@ use wire::Wire as _;
 
 use crate::shell::{Shell, pause_away};
 
-/// The most envelopes that wait for the broker. Beyond that the oldest are dropped: pages read the store then.
+/// The most changes that wait for the broker. Beyond that the oldest are dropped: pages read the store then.
 const WAITING: usize = 20_000;
-/// The most in one publish.
-const BATCH: usize = 512;
+/// The most pages in one publish.
+const BATCH: usize = 64;
+/// The most changes in a page.
+const CHANGES: usize = 256;
+/// The longest page, but for a change that is longer by itself. Times its prefetch it bounds what a desk holds.
+const LONGEST: usize = 192 << 10;
 /// How long the workers are given for their last commits when the drain begins.
 const LAST_COMMITS: Duration = Duration::from_millis(250);
 /// The least time between two nudges of the same organizations.
 const NUDGE_REST: Duration = Duration::from_millis(10);
 
-/// The waiting envelopes.
+/// A page with the trace of its commit.
+struct Told {
+    page: DeskPage,
+    trace: BTreeMap<String, String>,
+}
+
+/// What waits.
+#[derive(Default)]
+struct Waiting {
+    told: VecDeque<Told>,
+    changes: usize,
+}
+
+/// The waiting pages.
 #[derive(Default)]
 pub(crate) struct Heralds {
-    waiting: Mutex<std::collections::VecDeque<Envelope>>,
+    waiting: Mutex<Waiting>,
     ready: Notify,
 }
 
 impl Heralds {
     /// Hands over numbered events; never waits.
-    pub(crate) fn send(&self, events: &[DeskEvent]) {
+    pub(crate) fn send(&self, events: Vec<DeskEvent>) {
         if events.is_empty() {
             return;
         }
         let mut trace = BTreeMap::new();
         trace::inject(&mut trace);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.extend(events.iter().map(|event| envelope(event, &trace)));
-        let surplus = waiting.len().saturating_sub(WAITING);
-        if surplus > 0 {
-            waiting.drain(..surplus);
-            tracing::warn!(surplus, "desk events were dropped: the broker is away; pages read them from the store");
+        waiting.changes += events.len();
+        waiting.told.extend(DeskPage::of(events, CHANGES).into_iter().map(|page| Told { page, trace: trace.clone() }));
+        let mut surplus = 0;
+        while waiting.changes > WAITING
+            && let Some(oldest) = waiting.told.pop_front()
+        {
+            waiting.changes -= oldest.page.changes.len();
+            surplus += oldest.page.changes.len();
         }
         drop(waiting);
+        if surplus > 0 {
+            tracing::warn!(surplus, "desk events were dropped: the broker is away; pages read them from the store");
+        }
         self.ready.notify_one();
     }
 
+    /// What goes out next, written.
     fn take(&self) -> Vec<Envelope> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = waiting.len().min(BATCH);
-        waiting.drain(..count).collect()
+        let count = waiting.told.len().min(BATCH);
+        let taken: Vec<Told> = waiting.told.drain(..count).collect();
+        waiting.changes -= taken.iter().map(|told| told.page.changes.len()).sum::<usize>();
+        drop(waiting);
+        let mut envelopes = Vec::with_capacity(taken.len());
+        for Told { page, trace } in taken {
+            write(page, &trace, &mut envelopes);
+        }
+        envelopes
     }
 }
 
-fn envelope(event: &DeskEvent, trace: &BTreeMap<String, String>) -> Envelope {
-    let correlation = match &event.change {
-        DeskChange::Conversation(conversation) => Some(conversation.id.to_string()),
-        DeskChange::Message(message) => Some(message.conversation.to_string()),
-        DeskChange::Seat(_) | DeskChange::Contact(_) | DeskChange::Parked(_) => None,
-    };
-    let mut headers = trace.clone();
-    headers.insert(headers::ORGANIZATION.to_owned(), event.organization.to_string());
-    Envelope {
-        id: format!("{}/{}", event.organization, event.sequence),
-        topic: Topic::Events,
-        kind: DeskEvent::KIND.to_owned(),
-        correlation,
-        headers,
-        body: wire::encode(event),
+/// Writes a page; one that is too long in halves.
+fn write(page: DeskPage, trace: &BTreeMap<String, String>, envelopes: &mut Vec<Envelope>) {
+    let body = wire::encode(&page);
+    if body.len() > LONGEST
+        && let (front, Some(behind)) = page.clone().halves()
+    {
+        write(front, trace, envelopes);
+        write(behind, trace, envelopes);
+        return;
     }
+    let mut headers = trace.clone();
+    headers.insert(headers::ORGANIZATION.to_owned(), page.organization.to_string());
+    envelopes.push(Envelope {
+        id: format!("{}/{}", page.organization, page.first),
+        topic: Topic::Events,
+        kind: DeskPage::KIND.to_owned(),
+        correlation: None,
+        headers,
+        body,
+    });
 }
 
 /// Publishes what waits, in order, until the drain begins; then once more what the last commits left.
@@ -142,5 +177,66 @@ pub(crate) async fn nudges(shell: Arc<Shell>, drain: Drain) -> Result<(), String
             tracing::warn!(%error, "a nudge was not published; the sweep makes up for it");
         }
         tokio::time::sleep(NUDGE_REST).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use domain::{Contact, DeskChange, OrganizationId, Timestamp};
+    use ports::conformance::samples::World;
+
+    use super::*;
+
+    fn contact(world: &World, name: usize) -> Contact {
+        Contact { name: Some("n".repeat(name)), ..world.contact(1) }
+    }
+
+    fn events(count: u64, name: usize) -> Vec<DeskEvent> {
+        let world = World::new();
+        let organization = OrganizationId::derive(&["heralds"]);
+        let change = |_| DeskChange::Contact(Box::new(contact(&world, name)));
+        let event =
+            |sequence| DeskEvent { organization, sequence, at: Timestamp::from_secs(1), change: change(sequence) };
+        (1..=count).map(event).collect()
+    }
+
+    fn read(envelopes: &[Envelope]) -> Vec<u64> {
+        let pages = envelopes.iter().map(|envelope| wire::decode::<DeskPage>(&envelope.body).unwrap());
+        pages.flat_map(DeskPage::events).map(|event| event.sequence).collect()
+    }
+
+    #[test]
+    fn a_commit_is_one_page_and_a_long_one_is_cut() {
+        let heralds = Heralds::default();
+        heralds.send(events(200, 10));
+        let one = heralds.take();
+        assert_eq!(one.len(), 1);
+        assert_eq!(read(&one), (1..=200).collect::<Vec<_>>());
+        heralds.send(events(200, 10_000));
+        let cut = heralds.take();
+        assert!(cut.iter().all(|page| page.body.len() <= LONGEST));
+        assert_eq!(read(&cut), (1..=200).collect::<Vec<_>>());
+        // What is too long by itself goes all the same.
+        heralds.send(events(2, LONGEST + 1));
+        assert_eq!(heralds.take().len(), 2);
+        assert!(heralds.take().is_empty());
+    }
+
+    #[test]
+    fn while_the_broker_is_away_the_newest_are_kept() {
+        let heralds = Heralds::default();
+        (0..=WAITING / 100 + 5).for_each(|_| heralds.send(events(100, 1)));
+        let waiting = heralds.waiting.lock().unwrap().changes;
+        assert_eq!(waiting, WAITING);
+        let mut taken = 0;
+        loop {
+            let batch = heralds.take();
+            if batch.is_empty() {
+                break;
+            }
+            taken += read(&batch).len();
+        }
+        assert_eq!((taken, heralds.waiting.lock().unwrap().changes), (WAITING, 0));
     }
 }

@@ -242,7 +242,7 @@ impl Shell {
         if !commit.outbox.is_empty() {
             self.outbox.notify_one();
         }
-        self.heralds.send(&events);
+        self.heralds.send(events);
         let held = self.held.now();
         let elsewhere = commit.outbox.iter().map(|row| row.partition).filter(|p| !held.contains(p)).collect();
         self.nudge(Nudged { organizations: nudges, relays: elsewhere });
@@ -252,7 +252,7 @@ impl Shell {
     /// Commits what is not decided by the core, and tells the desk.
     pub(crate) async fn commit(&self, commit: &Commit) -> Result<(), Stop> {
         let events = self.env.journal.commit(commit).await?;
-        self.heralds.send(&events);
+        self.heralds.send(events);
         Ok(())
     }
 

@@ -22,9 +22,12 @@ async fn a_message_becomes_a_conversation_an_event_and_an_answer() {
     let conversation = running.serve(&world, "ana").await;
 
     let heard = tokio::time::timeout(Duration::from_secs(30), events.next()).await.unwrap().unwrap();
-    let event: domain::DeskEvent = wire::decode(&heard.envelope.body).unwrap();
-    assert_eq!((event.organization, event.sequence), (organization(), 1));
-    let DeskChange::Conversation(opened) = event.change else { panic!("the conversation comes first") };
+    let page: domain::DeskPage = wire::decode(&heard.envelope.body).unwrap();
+    assert_eq!((page.organization, page.first), (organization(), 1));
+    let changes: Vec<_> = page.changes.into_iter().map(|(_, change)| change).collect();
+    let [DeskChange::Conversation(opened), DeskChange::Message(_), ..] = &changes[..] else {
+        panic!("one page: the conversation, then its message")
+    };
     assert_eq!((opened.id, opened.stage, opened.version), (conversation, Stage::Waiting, 1));
     heard.ack();
 

@@ -45,7 +45,6 @@ fn open(bus: &Arc<dyn Bus>, queue: &Queue, delivery: Delivery) -> Vec<Delivery> 
         bus: Arc::clone(bus),
         queue: queue.clone(),
         hand: Mutex::new(Some(Hand { delivery, left: envelopes.len(), later: None })),
-        envelopes: envelopes.clone(),
         attempt,
     });
     envelopes
@@ -65,7 +64,7 @@ pub fn taken_apart(bundle: &Envelope) -> Result<Vec<Envelope>, wire::DecodeError
 }
 
 fn apart(bundle: &Envelope, depth: usize) -> Result<Vec<Envelope>, wire::DecodeError> {
-    let Bundle(bundled) = wire::decode(&bundle.body)?;
+    let Bundle(bundled) = wire::decode_shared(bundle.body.clone())?;
     let mut found = Vec::with_capacity(bundled.len());
     for Bundled { id, kind, correlation, headers, body } in bundled {
         let one = Envelope { id, topic: bundle.topic.clone(), kind, correlation, headers, body };
@@ -87,8 +86,6 @@ struct Whole {
     queue: Queue,
     /// None when it was settled.
     hand: Mutex<Option<Hand>>,
-    /// Its messages, for those that leave it.
-    envelopes: Vec<Envelope>,
     attempt: u32,
 }
 
@@ -122,8 +119,8 @@ impl Part {
     /// Publishes the message to the parked ones, alone. The bundle waits for it, so a crash meanwhile brings it back.
     fn park(&self, tag: u64, code: String, reason: String) {
         let whole = Arc::clone(&self.0);
-        let Some(envelope) = usize::try_from(tag).ok().and_then(|at| whole.envelopes.get(at)) else { return };
-        let envelope = whole.parked(envelope.clone(), code, reason);
+        let Some(envelope) = whole.part(tag) else { return };
+        let envelope = whole.parked(envelope, code, reason);
         tokio::spawn(async move {
             match whole.bus.publish(vec![envelope]).await {
                 Ok(()) => whole.done(None),
@@ -136,6 +133,12 @@ impl Part {
 impl Whole {
     fn hand(&self) -> std::sync::MutexGuard<'_, Option<Hand>> {
         self.hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One of its messages, read again: few ever leave their bundle. None when the bundle was settled.
+    fn part(&self, tag: u64) -> Option<Envelope> {
+        let bundle = self.hand().as_ref().map(|hand| hand.delivery.envelope.clone())?;
+        taken_apart(&bundle).ok()?.into_iter().nth(usize::try_from(tag).ok()?)
     }
 
     /// One of its messages is settled, or is to be tried again `later`. The last one settles the bundle.

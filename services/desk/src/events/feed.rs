@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{DeskEvent, OrganizationId};
+use domain::{DeskEvent, DeskPage, OrganizationId};
 use ports::{
     StoreError,
     bus::{Envelope, headers},
@@ -10,6 +10,7 @@ use ports::{
 };
 use runtime::{Drain, names::label, names::metric};
 use tokio::sync::{Mutex, broadcast};
+use wire::Wire as _;
 
 use super::translate::{Known, Live};
 use crate::state::{Desk, Shared};
@@ -18,9 +19,10 @@ use crate::state::{Desk, Shared};
 const BUFFER: usize = 1_024;
 /// Events in one read from the store.
 pub(super) const PAGE: u32 = 200;
-/// Announcements taken at a time.
-const BATCH: usize = 256;
-const PREFETCH: u16 = 512;
+/// Announced pages taken at a time.
+const BATCH: usize = 16;
+/// Counts what may travel in bundles: an eighth of it are messages of the broker.
+const PREFETCH: u16 = 256;
 
 /// One organization's feed.
 pub(super) struct Feed {
@@ -45,14 +47,16 @@ impl Feed {
         self.live.receiver_count() > 0
     }
 
-    /// Takes an announced event: sends it on when it is the next, reads what is missing when it is not.
-    async fn offer(&self, desk: &Desk, event: &DeskEvent) -> Result<(), StoreError> {
+    /// Takes announced events: sends on what comes next, reads what is missing where something is.
+    async fn offer(&self, desk: &Desk, events: impl Iterator<Item = DeskEvent>) -> Result<(), StoreError> {
         let mut last = self.last.lock().await;
-        if event.sequence == *last + 1 {
-            self.send(desk, event).await?;
-            *last = event.sequence;
-        } else if event.sequence > *last {
-            self.read_on(desk, &mut last).await?;
+        for event in events {
+            if event.sequence == *last + 1 {
+                self.send(desk, &event).await?;
+                *last = event.sequence;
+            } else if event.sequence > *last {
+                self.read_on(desk, &mut last).await?;
+            }
         }
         Ok(())
     }
@@ -116,20 +120,28 @@ async fn hear(desk: &Desk, envelope: &Envelope) {
         },
         None => None,
     };
-    let event = match wire::decode::<DeskEvent>(&envelope.body) {
-        Ok(event) => event,
+    let page = match read(envelope) {
+        Ok(page) => page,
         Err(error) => {
-            tracing::warn!(%error, "an announced event cannot be read; the store has it");
+            tracing::warn!(%error, "announced events cannot be read; the store has them");
             return;
         }
     };
-    let feed =
-        feed.or_else(|| desk.hub.feed(event.organization)).filter(|feed| feed.organization == event.organization);
+    let feed = feed.or_else(|| desk.hub.feed(page.organization)).filter(|feed| feed.organization == page.organization);
     if let Some(feed) = feed
-        && let Err(error) = feed.offer(desk, &event).await
+        && let Err(error) = feed.offer(desk, page.events()).await
     {
         tracing::warn!(%error, "events wait: the store does not answer");
     }
+}
+
+/// A page, or the one event that a router of an earlier release announces by itself.
+fn read(envelope: &Envelope) -> Result<DeskPage, wire::DecodeError> {
+    if envelope.kind != DeskEvent::KIND {
+        return wire::decode(&envelope.body);
+    }
+    let DeskEvent { organization, sequence, at, change } = wire::decode(&envelope.body)?;
+    Ok(DeskPage { organization, first: sequence, changes: vec![(at, change)] })
 }
 
 /// The task that looks into the store for events whose announcement was lost.

@@ -122,25 +122,48 @@ impl GateApi for Gate {
 pub(crate) trait Write {
     /// Commits with one event, and announces it or lets the announcement be lost.
     async fn write(&self, commit: Commit, change: DeskChange, announced: bool);
+
+    /// Commits with one event, and announces it in this way.
+    async fn write_for(&self, commit: Commit, change: DeskChange, announced: Announced);
+}
+
+/// How an event is announced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Announced {
+    /// Not: it was lost.
+    Never,
+    /// In a page.
+    Paged,
+    /// By itself, as the release before pages did.
+    Alone,
 }
 
 impl Write for Embedded {
-    async fn write(&self, mut commit: Commit, change: DeskChange, announced: bool) {
+    async fn write(&self, commit: Commit, change: DeskChange, announced: bool) {
+        self.write_for(commit, change, if announced { Announced::Paged } else { Announced::Never }).await;
+    }
+
+    async fn write_for(&self, mut commit: Commit, change: DeskChange, announced: Announced) {
         let organization = organization_of(&change);
         let change = newer(change);
         commit.events = vec![DeskEvent { organization, sequence: 0, at: SystemClock.now(), change }];
         let events = self.store.commit(&commit).await.unwrap();
-        for event in events.iter().filter(|_| announced) {
+        for event in events {
+            let (kind, body) = match announced {
+                Announced::Never => continue,
+                Announced::Alone => ("afluente.router.v1.DeskEvent", wire::encode(&event)),
+                Announced::Paged => {
+                    let pages = domain::DeskPage::of(vec![event], 64);
+                    ("afluente.router.v1.DeskPage", wire::encode(pages.first().unwrap()))
+                }
+            };
             let envelope = Envelope {
-                id: format!("{organization}-{}", event.sequence),
+                id: organization.to_string(),
                 topic: Topic::Events,
-                kind: "afluente.router.v1.DeskEvent".into(),
+                kind: kind.into(),
                 correlation: None,
-                headers: BTreeMap::from([(
-                    ports::bus::headers::ORGANIZATION.to_owned(),
-                    event.organization.to_string(),
-                )]),
-                body: wire::encode(event),
+                headers: BTreeMap::from([(ports::bus::headers::ORGANIZATION.to_owned(), organization.to_string())]),
+                body,
             };
             self.bus.publish(vec![envelope]).await.unwrap();
         }

@@ -12,7 +12,7 @@ use tokio_tungstenite::{
 
 use wire::Wire as _;
 
-use crate::harness::{Client, World, Write as _, contact, org, said, until, user};
+use crate::harness::{Announced, Client, World, Write as _, contact, org, said, until, user};
 
 struct Socket(WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>);
 
@@ -115,6 +115,31 @@ async fn an_announcement_alone_reaches_the_page() {
         assert!(written < 100, "no announcement was heard");
     };
     assert_eq!(first["sequence"], 1);
+    world.stop().await;
+}
+
+/// While routers are upgraded, those of the release before announce each event by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_comes_alone_is_heard_as_a_page_is() {
+    let config = Config { poll_millis: 3_600_000, names_millis: 0, ..Config::default() };
+    let world = World::with(config).await;
+    let sol = world.signed_in("sol@acme.test").await;
+    let conversation = world.conversation("acme", "sales", "carla").await;
+    let mut socket = Socket::open(&sol, None).await;
+    assert_eq!(socket.next().await["data"]["cursor"], 1);
+    let mut last = 1;
+    let alone = loop {
+        last += 1;
+        let message = said(&conversation, last, Content::text("oi"));
+        let commit = Commit { messages: vec![message.clone()], ..Commit::default() };
+        world.store.write_for(commit, DeskChange::Message(Box::new(message)), Announced::Alone).await;
+        // The first may come before the desk listens to the bus.
+        if let Ok(event) = tokio::time::timeout(Duration::from_millis(200), socket.next()).await {
+            break event;
+        }
+        assert!(last < 100, "no announcement was heard");
+    };
+    assert_eq!((&alone["type"], &alone["sequence"]), (&json!("message"), &json!(2)));
     world.stop().await;
 }
 
