@@ -123,6 +123,22 @@ fn bad_configuration_is_one_line_that_names_the_key_and_exit_code_64() {
     assert!(said.contains("partitions"), "{said}");
 }
 
+/// Processes that count partitions differently would write where nobody reads.
+#[test]
+fn a_process_that_counts_partitions_differently_does_not_start() {
+    let mut dev = Dev::start();
+    let mut child = dev.child.take().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut again = Command::new(BINARY);
+    again.args(["dev", "--port", "0", "--data"]).arg(&dev.data).env("AFLUENTE_MESH__PARTITIONS", "4");
+    let output = again.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("mesh.partitions is 4") && said.contains("this mesh has 8"), "{said}");
+    assert_eq!(said.trim().lines().count(), 1, "{said}");
+}
+
 #[tokio::test]
 async fn a_taken_port_and_an_unwritable_folder_are_said_plainly() {
     let port = spare_port();

@@ -16,8 +16,9 @@ pub struct Config {
     pub media: Option<PathBuf>,
     /// Where the outside reaches us: webhooks, media links. Without a trailing slash.
     pub public_url: String,
-    /// How many partitions the mesh has, the same in every service; changing it needs an empty broker.
-    pub partitions: u16,
+    /// How many partitions the mesh has, when this process is the first of it; left out, eight. From then on the store
+    /// says it, and a process that is told otherwise does not start.
+    pub partitions: Option<u16>,
     /// The name of this replica; host name and process id when left out.
     pub replica: Option<String>,
     /// The channels of the mesh, so that the broker's map is complete whatever starts first.
@@ -53,7 +54,7 @@ impl Default for Config {
             data: PathBuf::from("data"),
             media: None,
             public_url: "http://127.0.0.1:8080".to_owned(),
-            partitions: 16,
+            partitions: None,
             replica: None,
             channels: ["whatsapp", "telegram", "webchat"].map(str::to_owned).to_vec(),
             amqp_url: None,
@@ -87,7 +88,7 @@ impl Config {
     /// The first key that does not.
     pub fn validate(&self) -> Result<(), Invalid> {
         let invalid = |key, problem: &str| Err(Invalid { key, problem: problem.to_owned() });
-        if !(1..=256).contains(&self.partitions) {
+        if self.partitions.is_some_and(|count| !(1..=256).contains(&count)) {
             return invalid("mesh.partitions", "must be from 1 to 256");
         }
         if url::Url::parse(&self.public_url).is_err() || self.public_url.ends_with('/') {
@@ -132,7 +133,7 @@ mod tests {
             config.validate().err().map(|problem| problem.key)
         };
         assert_eq!(bad(|_| ()), None);
-        assert_eq!(bad(|config| config.partitions = 0), Some("mesh.partitions"));
+        assert_eq!(bad(|config| config.partitions = Some(0)), Some("mesh.partitions"));
         assert_eq!(bad(|config| config.public_url.push('/')), Some("mesh.public_url"));
         assert_eq!(bad(|config| config.amqp_url = Some("http://x".into())), Some("mesh.amqp_url"));
         assert_eq!(bad(|config| config.amqp_url = Some("amqp://x".into())), Some("mesh.amqp_url"));

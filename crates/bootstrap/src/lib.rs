@@ -107,9 +107,9 @@ pub async fn stores(config: &Config, create: bool) -> Result<Stores, OpenError> 
     Ok(Stores::of(&Arc::new(store)))
 }
 
-fn rabbit(config: &Config, url: &str, app_id: &str) -> Result<RabbitConfig, OpenError> {
+fn rabbit(config: &Config, partitions: u16, url: &str, app_id: &str) -> Result<RabbitConfig, OpenError> {
     let channels = config.channels.iter().map(|name| name.parse()).collect::<Result<_, _>>().map_err(open_error)?;
-    let mut rabbit = RabbitConfig::new(url, config.partitions, channels, app_id);
+    let mut rabbit = RabbitConfig::new(url, partitions, channels, app_id);
     rabbit.namespace.clone_from(&config.namespace);
     rabbit.declare = config.amqp_declare;
     Ok(rabbit)
@@ -121,7 +121,7 @@ fn rabbit(config: &Config, url: &str, app_id: &str) -> Result<RabbitConfig, Open
 /// [`OpenError`] in plain words.
 pub async fn declare_broker(config: &Config) -> Result<(), OpenError> {
     let url = config.amqp_url.as_ref().ok_or_else(|| open_error("mesh.amqp_url: no broker is configured"))?;
-    adapter_rabbitmq::set_up(rabbit(config, url, "setup")?).await.map_err(open_error)
+    adapter_rabbitmq::set_up(rabbit(config, partitions(config).await?, url, "setup")?).await.map_err(open_error)
 }
 
 /// Takes away what earlier releases bound on the broker, as the same user as [`declare_broker`].
@@ -130,7 +130,20 @@ pub async fn declare_broker(config: &Config) -> Result<(), OpenError> {
 /// [`OpenError`] in plain words.
 pub async fn tidy_broker(config: &Config) -> Result<(), OpenError> {
     let url = config.amqp_url.as_ref().ok_or_else(|| open_error("mesh.amqp_url: no broker is configured"))?;
-    adapter_rabbitmq::tidy(rabbit(config, url, "tidy")?).await.map_err(open_error)
+    adapter_rabbitmq::tidy(rabbit(config, partitions(config).await?, url, "tidy")?).await.map_err(open_error)
+}
+
+/// How many partitions the mesh has: what is configured, for an administrator who may not open the store, or what it says.
+///
+/// # Errors
+/// [`OpenError`] in plain words.
+pub async fn partitions(config: &Config) -> Result<u16, OpenError> {
+    if let Some(count) = config.partitions {
+        return Ok(count);
+    }
+    let url = config.postgres_url.as_ref().ok_or_else(|| open_error("mesh.postgres_url: no store is configured"))?;
+    let told = adapter_sql::partitions_at(url).await;
+    told.map_err(|problem| OpenError(format!("{problem}; who may not open it sets mesh.partitions")))
 }
 
 /// What each service's broker user may do: the service's name, and the three expressions.
@@ -160,6 +173,50 @@ impl World {
     }
 }
 
+/// What stands below a world.
+struct Opened {
+    stores: Stores,
+    partitions: u16,
+    bus: Arc<dyn Bus>,
+    blobs: Arc<dyn Blobs>,
+    buckets: Arc<dyn Buckets>,
+    embedded: Option<Embedded>,
+}
+
+async fn on_servers(config: &Config, amqp: &str, app: &str, metrics: &Metrics) -> Result<Opened, OpenError> {
+    let url = config.postgres_url.as_deref().unwrap_or_default();
+    let store = patiently("PostgreSQL", || SqlStore::postgres(url, config.postgres_connections)).await?;
+    let partitions = store.partitions(config.partitions).await.map_err(open_error)?;
+    let mut rabbit = rabbit(config, partitions, amqp, app)?;
+    let revivals = metrics.clone();
+    rabbit.revived = Arc::new(move |topic| {
+        revivals.count(metric::CONSUMER_REVIVED, &[(label::DESTINATION, &topic.destination())], 1);
+    });
+    let bus = RabbitBus::open(rabbit).map_err(open_error)?;
+    let blobs = FileBlobs::open(&config.data.join("blobs")).map_err(|problem| unwritable(&config.data, &problem))?;
+    Ok(Opened {
+        stores: Stores::of(&Arc::new(store)),
+        partitions,
+        bus: Arc::new(bus),
+        blobs: Arc::new(blobs),
+        buckets: Arc::new(MemoryBuckets::default()),
+        embedded: None,
+    })
+}
+
+async fn on_files(config: &Config) -> Result<Opened, OpenError> {
+    let options = EmbeddedOptions { sqlite: sqlite(config) };
+    let embedded = Embedded::open(&config.data, options).await.map_err(open_error)?;
+    Ok(Opened {
+        stores: Stores::of(&embedded.store),
+        partitions: embedded.store.partitions(config.partitions).await.map_err(open_error)?,
+        bus: Arc::clone(&embedded.bus) as _,
+        blobs: Arc::clone(&embedded.blobs) as _,
+        buckets: Arc::clone(&embedded.buckets) as _,
+        embedded: Some(embedded),
+    })
+}
+
 /// Opens everything that the configuration names. `app` is who asks, for people who look into the broker.
 ///
 /// # Errors
@@ -167,28 +224,9 @@ impl World {
 pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World, OpenError> {
     let policy = HttpPolicy { allow: config.http_allow.clone(), max_response: config.http_max_response };
     let http = Http::new(policy, metrics.clone()).map_err(open_error)?;
-    let (stores, bus, blobs, mut buckets, embedded) = if let Some(amqp) = &config.amqp_url {
-        let url = config.postgres_url.as_deref().unwrap_or_default();
-        let store = patiently("PostgreSQL", || SqlStore::postgres(url, config.postgres_connections)).await?;
-        let mut rabbit = rabbit(config, amqp, app)?;
-        let revivals = metrics.clone();
-        rabbit.revived = Arc::new(move |topic| {
-            revivals.count(metric::CONSUMER_REVIVED, &[(label::DESTINATION, &topic.destination())], 1);
-        });
-        let bus = RabbitBus::open(rabbit).map_err(open_error)?;
-        let blobs =
-            FileBlobs::open(&config.data.join("blobs")).map_err(|problem| unwritable(&config.data, &problem))?;
-        let bus: Arc<dyn Bus> = Arc::new(bus);
-        let blobs: Arc<dyn Blobs> = Arc::new(blobs);
-        let buckets: Arc<dyn Buckets> = Arc::new(MemoryBuckets::default());
-        (Stores::of(&Arc::new(store)), bus, blobs, buckets, None)
-    } else {
-        let embedded =
-            Embedded::open(&config.data, EmbeddedOptions { sqlite: sqlite(config) }).await.map_err(open_error)?;
-        let bus: Arc<dyn Bus> = Arc::clone(&embedded.bus) as _;
-        let blobs: Arc<dyn Blobs> = Arc::clone(&embedded.blobs) as _;
-        let buckets: Arc<dyn Buckets> = Arc::clone(&embedded.buckets) as _;
-        (Stores::of(&embedded.store), bus, blobs, buckets, Some(embedded))
+    let Opened { stores, partitions, bus, blobs, mut buckets, embedded } = match &config.amqp_url {
+        Some(amqp) => on_servers(config, amqp, app, &metrics).await?,
+        None => on_files(config).await?,
     };
     let mut windows = Arc::clone(&stores.windows);
     if let Some(url) = &config.redis_url {
@@ -199,7 +237,7 @@ pub async fn world(config: &Config, app: &str, metrics: Metrics) -> Result<World
     let bundled = if config.bundles { BundledBus::new } else { BundledBus::that_packs_nothing };
     let env = Env {
         replica: config.replica.clone().unwrap_or_else(|| replica(app)).into(),
-        partitions: config.partitions,
+        partitions,
         public_url: config.public_url.as_str().into(),
         data: Arc::new(config.data.clone()),
         clock: Arc::new(SystemClock) as Arc<dyn Clock>,

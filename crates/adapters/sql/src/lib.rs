@@ -20,6 +20,7 @@ mod mailboxes;
 mod migrate;
 mod open;
 mod parking;
+mod partitions;
 mod patience;
 mod private;
 mod relay;
@@ -33,5 +34,6 @@ mod views;
 
 pub use migrate::SCHEMA_VERSION;
 pub use open::{OpenError, SqlStore, SqliteOptions, Synchronous, Writing};
+pub use partitions::partitions_at;
 pub use private::{private_file, private_folder};
 pub use statement::{Table, execute_in, failure, insert_rows, select_in};

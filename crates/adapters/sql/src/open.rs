@@ -59,6 +59,17 @@ pub enum OpenError {
         /// What this binary knows.
         known: u32,
     },
+    /// The configuration counts partitions differently.
+    #[error(
+        "mesh.partitions is {configured}, and this mesh has {known}: its queues and timers are laid out for {known}. Take \
+         the setting out"
+    )]
+    OtherPartitions {
+        /// What is configured.
+        configured: u16,
+        /// What the mesh has.
+        known: u16,
+    },
     /// The database does not answer.
     #[error("cannot connect to the store: {0}")]
     Unreachable(String),

@@ -9,7 +9,7 @@
 /// The statements of each version, oldest first. A released version never changes: mend it with the next one.
 pub(crate) const VERSIONS: &[&[&str]] = &[
     VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9, VERSION_10,
-    VERSION_11, VERSION_12, VERSION_13, VERSION_14,
+    VERSION_11, VERSION_12, VERSION_13, VERSION_14, VERSION_15,
 ];
 
 const VERSION_1: &[&str] = &[
@@ -204,3 +204,10 @@ const VERSION_13: &[&str] = &["DROP INDEX messages_cause"];
 // No statement: from here on a message is the mark of the event that brought it. A process of a release before would bring
 // again what it finds no mark of, and meet the message for ever; so none may start.
 const VERSION_14: &[&str] = &[];
+
+// How many partitions the mesh has. One that is at work already, from before this was kept, has 16 unless somebody says
+// otherwise.
+const VERSION_15: &[&str] = &[
+    "CREATE TABLE mesh_partitions (one BIGINT NOT NULL PRIMARY KEY, count BIGINT NOT NULL, assumed BIGINT NOT NULL)",
+    "INSERT INTO mesh_partitions (one, count, assumed) SELECT 1, 16, 1 WHERE EXISTS (SELECT 1 FROM accounts)",
+];

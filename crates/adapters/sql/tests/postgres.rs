@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use afluente_adapter_sql::{OpenError, SqlStore};
+use afluente_adapter_sql::{OpenError, SqlStore, partitions_at};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -94,7 +94,8 @@ async fn a_migration_that_meets_a_long_reader_gives_way_and_says_so() {
     SqlStore::postgres(&url, 2).await.unwrap().close().await;
     let reader = Database::connect(&url).await.unwrap();
     let backup = reader.begin().await.unwrap();
-    let older = "CREATE INDEX messages_cause ON messages (cause); DELETE FROM schema_version WHERE version > 12;";
+    let older = "CREATE INDEX messages_cause ON messages (cause); DELETE FROM schema_version WHERE version > 12;
+        DROP TABLE mesh_partitions;";
     reader.execute_unprepared(older).await.unwrap();
     backup.execute_unprepared("LOCK TABLE messages IN ACCESS SHARE MODE").await.unwrap();
     let opened = SqlStore::postgres(&url, 2).await;
@@ -352,4 +353,33 @@ async fn what_each_message_changes_of_its_conversation_is_in_no_index() {
         assert!(!columns("attempts").await.contains(&changed.to_owned()), "{changed}");
     }
     store.close().await;
+}
+
+#[tokio::test]
+async fn the_mesh_has_one_number_of_partitions() {
+    let Some(url) = fresh_url().await else { return };
+    let open = async || SqlStore::postgres(&url, 2).await.unwrap();
+    suites::the_mesh_has_one_number_of_partitions(open().await, open).await;
+}
+
+/// Who declares the broker's map may come before the upgrade: what he asks leaves the store as it is.
+#[tokio::test]
+async fn who_looks_from_outside_reads_the_partitions_and_changes_nothing() {
+    let Some(url) = fresh_url().await else { return };
+    let looked = async || partitions_at(&url).await.unwrap();
+    assert_eq!(looked().await, 8, "before there is a store");
+    let store = SqlStore::postgres(&url, 2).await.unwrap();
+    assert_eq!(looked().await, 8, "before anything runs");
+    let writing = store.begin().await.unwrap();
+    let older = format!("{}{}", suites::BEFORE_PARTITIONS, suites::AN_ACCOUNT);
+    writing.connection().execute_unprepared(&older).await.unwrap();
+    writing.commit().await.unwrap();
+    assert_eq!(looked().await, 16, "of the release before");
+    let row = store
+        .readers()
+        .query_one_raw(Statement::from_string(store.backend(), "SELECT MAX(version) AS version FROM schema_version"));
+    assert_eq!(row.await.unwrap().unwrap().try_get::<i64>("", "version").unwrap(), 14);
+    let store = SqlStore::postgres(&url, 2).await.unwrap();
+    assert_eq!(store.partitions(Some(32)).await, Ok(32));
+    assert_eq!(looked().await, 32);
 }

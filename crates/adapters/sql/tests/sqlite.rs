@@ -185,3 +185,11 @@ async fn small_writes_that_wait_together_stand_or_fall_alone() {
     assert!(saved[0] && saved[3] && saved[1] != saved[2], "{saved:?}");
     assert_eq!(store.users(world.organization).await.unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn the_mesh_has_one_number_of_partitions() {
+    let (store, folder) = fresh().await.unwrap();
+    let path = folder.path().join("a.db");
+    let open = async || SqlStore::sqlite(&path, SqliteOptions::default()).await.unwrap();
+    suites::the_mesh_has_one_number_of_partitions(store, open).await;
+}

@@ -21,6 +21,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Print how many partitions the mesh has: a channel that is not of this program must know.
+    Partitions {
+        #[command(flatten)]
+        place: Place,
+    },
     /// Print the `rabbitmqctl` lines that give each service's user the least rights that suffice.
     Rights(RightsOf),
 }
@@ -50,6 +55,10 @@ pub(crate) async fn run(command: Command) -> Result<(), Problem> {
             let settings = Settings::load(&place)?;
             bootstrap::tidy_broker(&settings.mesh).await?;
             say("the broker has nothing of earlier releases");
+        }
+        Command::Partitions { place } => {
+            let settings = Settings::load(&place)?;
+            say(bootstrap::partitions(&settings.mesh).await?);
         }
         Command::Rights(RightsOf { place, user_prefix, vhost }) => {
             let settings = Settings::load(&place)?;
