@@ -7,6 +7,7 @@
 //!
 //! It is the one crate in which `unsafe` is allowed, in one place (ADR 13). It is not an allocator and touches nothing
 //! that the process ever wrote. Read [`give_back`], then `mapping.rs`.
+#![cfg(target_os = "linux")]
 
 mod mapping;
 
@@ -17,31 +18,31 @@ use rustix::mm::{Advice, madvise};
 use mapping::Mapping;
 
 /// Unmaps the program's code, and tells the kernel that it is not in use. Answers how many bytes of it were resident.
-/// It is read again where it is needed, so nothing stops; call it when the start is over.
+/// It is read again where it is needed, so nothing stops; call it when the start is over. A process that unloads
+/// libraries, or writes code while it runs, must not call it.
 ///
 /// # Errors
-/// The kernel does not say what is mapped, or refuses the advice.
+/// The kernel does not say what is mapped.
 pub fn give_back() -> io::Result<u64> {
     let told = fs::read_to_string("/proc/self/smaps")?;
-    let mut given = 0;
-    for mapping in mapping::read(&told).iter().filter(|mapping| mapping.is_code_as_in_its_file()) {
-        unmap(mapping)?;
-        given += mapping.resident;
-    }
-    Ok(given)
+    let code = mapping::read(&told).into_iter().filter(Mapping::is_code_as_in_its_file);
+    // One that the kernel does not let go of, as it is locked, stays; the others go all the same.
+    Ok(code.filter(|mapping| unmap(mapping).is_ok()).map(|mapping| mapping.resident).sum())
 }
 
-/// First "not in use", for a kernel that counts what is: unmapping alone would count as a use.
 #[expect(unsafe_code, reason = "safe code has no way to give memory back")]
 fn unmap(mapping: &Mapping) -> io::Result<()> {
     let start = std::ptr::with_exposed_provenance_mut(mapping.start);
-    for advice in [Advice::LinuxCold, Advice::LinuxDontNeed] {
-        // SAFETY: the range is a private mapping of a file, of which the kernel just said that none of its pages was ever
-        // changed in memory, and that nobody may write there. So each page's bytes are the file's, and reading it again,
-        // which is what happens at the next use, finds the same bytes: no value that Rust knows of changes.
-        unsafe { madvise(start, mapping.length, advice) }?;
-    }
-    Ok(())
+    let advise = |advice| {
+        // SAFETY: the range is a private mapping of a file, of which the kernel said that none of its pages was ever changed
+        // in memory, and that nobody may write there. So each page's bytes are the file's, and reading it again, which is
+        // what happens at the next use, finds the same bytes: no value that Rust knows of changes. That it still is that
+        // mapping: code of the program and its libraries stays where it is until the process ends, as we unload none.
+        unsafe { madvise(start, mapping.length, advice) }
+    };
+    // First "not in use": unmapping alone counts as a use. A kernel that does not know it (before 5.4) unmaps all the same.
+    let _ = advise(Advice::LinuxCold);
+    Ok(advise(Advice::LinuxDontNeed)?)
 }
 
 #[cfg(test)]

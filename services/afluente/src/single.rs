@@ -61,6 +61,7 @@ pub(crate) async fn run(kind: Kind, run: &Run) -> Result<(), Problem> {
     let world = bootstrap::world(&settings.mesh, kind.name(), metrics.clone()).await?;
     let keys = settings.keys()?;
     let service = service(kind, &settings, &keys, world.env.clone())?;
+    #[cfg(target_os = "linux")]
     tokio::spawn(settle_down());
     let served = compose::serve_until_signal(vec![service], &keys, listener, metrics, &settings, async {}).await;
     world.close().await;
@@ -69,9 +70,11 @@ pub(crate) async fn run(kind: Kind, run: &Run) -> Result<(), Problem> {
 }
 
 /// How long a start takes at the most, on servers that are there.
+#[cfg(target_os = "linux")]
 const START: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Lets go of what only the start needed: with it, most of what an idle service holds is code that it does not use.
+#[cfg(target_os = "linux")]
 async fn settle_down() {
     tokio::time::sleep(START).await;
     match tokio::task::spawn_blocking(pages::give_back).await {
