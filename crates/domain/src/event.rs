@@ -51,15 +51,11 @@ impl DeskPage {
         (first..).zip(changes).map(move |(sequence, (at, change))| DeskEvent { organization, sequence, at, change })
     }
 
-    /// Two pages with half of its changes each. One that has a single change stays whole.
-    pub fn halves(mut self) -> (Self, Option<Self>) {
+    /// Two pages with half of its changes each; the first has the one in the middle.
+    pub fn halves(mut self) -> (Self, Self) {
         let at = self.changes.len().div_ceil(2);
-        let rest = self.changes.split_off(at);
-        let behind = (!rest.is_empty()).then(|| Self {
-            organization: self.organization,
-            first: self.first + at as u64,
-            changes: rest,
-        });
+        let changes = self.changes.split_off(at);
+        let behind = Self { organization: self.organization, first: self.first + at as u64, changes };
         (self, behind)
     }
 }
@@ -121,12 +117,10 @@ mod tests {
     #[test]
     fn halves_make_up_the_page() {
         let events: Vec<_> = (5..10).map(|sequence| event("a", sequence)).collect();
-        let halves = DeskPage::of(events.clone(), 100).into_iter().map(DeskPage::halves).next();
-        let (front, behind) = halves.map_or((Vec::new(), Vec::new()), |(front, behind)| {
-            (front.events().collect(), behind.into_iter().flat_map(DeskPage::events).collect())
-        });
-        assert_eq!((front.len(), [front, behind].concat()), (3, events));
-        let alone = DeskPage::of(vec![event("a", 1)], 100).into_iter().map(DeskPage::halves).next();
-        assert!(matches!(alone, Some((front, None)) if front.changes.len() == 1));
+        let halves: Vec<_> = DeskPage::of(events.clone(), 100).into_iter().map(DeskPage::halves).collect();
+        let sizes: Vec<_> = halves.iter().map(|(front, behind)| (front.changes.len(), behind.changes.len())).collect();
+        assert_eq!(sizes, [(3, 2)]);
+        let both = halves.into_iter().flat_map(|(front, behind)| front.events().chain(behind.events()));
+        assert_eq!(both.collect::<Vec<_>>(), events);
     }
 }

@@ -52,6 +52,8 @@ macro_rules! id {
             }
         }
 
+        const _: () = assert!($prefix.len() + "_".len() + 32 <= LONGEST, "a longer prefix needs a longer buffer");
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 printed(f, concat!($prefix, "_"), self.0)

@@ -326,8 +326,13 @@ impl Subscription {
 
     /// Several subscriptions as one: order holds within each, and each has its turn. For a worker that serves many
     /// partitions and commits once for all of them.
-    pub fn merge(subscriptions: Vec<Self>) -> Self {
-        // Room for a turn of each: what all of them have ready is in one batch.
+    pub fn merge(mut subscriptions: Vec<Self>) -> Self {
+        if subscriptions.len() == 1
+            && let Some(alone) = subscriptions.pop()
+        {
+            return alone;
+        }
+        // Room for as many turns as there are subscriptions.
         let (sender, turns) = mpsc::channel(subscriptions.len().max(1));
         for mut one in subscriptions {
             let sender = sender.clone();

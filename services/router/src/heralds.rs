@@ -21,8 +21,8 @@ use crate::shell::{Shell, pause_away};
 
 /// The most changes that wait for the broker. Beyond that the oldest are dropped: pages read the store then.
 const WAITING: usize = 20_000;
-/// The most pages in one publish.
-const BATCH: usize = 64;
+/// In one publish there are pages until they have so many changes.
+const BATCH: usize = 1_024;
 /// The most changes in a page.
 const CHANGES: usize = 256;
 /// The longest page, but for a change that is longer by itself. Times its prefetch it bounds what a desk holds.
@@ -80,9 +80,14 @@ impl Heralds {
     /// What goes out next, written.
     fn take(&self) -> Vec<Envelope> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = waiting.told.len().min(BATCH);
-        let taken: Vec<Told> = waiting.told.drain(..count).collect();
-        waiting.changes -= taken.iter().map(|told| told.page.changes.len()).sum::<usize>();
+        let (mut taken, mut changes) = (Vec::new(), 0);
+        while changes < BATCH
+            && let Some(next) = waiting.told.pop_front()
+        {
+            changes += next.page.changes.len();
+            taken.push(next);
+        }
+        waiting.changes -= changes;
         drop(waiting);
         let mut envelopes = Vec::with_capacity(taken.len());
         for Told { page, trace } in taken {
@@ -95,9 +100,8 @@ impl Heralds {
 /// Writes a page; one that is too long in halves.
 fn write(page: DeskPage, trace: &BTreeMap<String, String>, envelopes: &mut Vec<Envelope>) {
     let body = wire::encode(&page);
-    if body.len() > LONGEST
-        && let (front, Some(behind)) = page.clone().halves()
-    {
+    if body.len() > LONGEST && page.changes.len() > 1 {
+        let (front, behind) = page.halves();
         write(front, trace, envelopes);
         write(behind, trace, envelopes);
         return;

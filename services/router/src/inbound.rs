@@ -24,6 +24,11 @@ const REFUSED_TRIES: u32 = 3;
 
 /// Serves a share of the partitions until the drain begins.
 pub(crate) async fn run(shell: Arc<Shell>, share: Vec<Partition>, drain: Drain) -> Result<(), String> {
+    if share.is_empty() {
+        // More workers than partitions.
+        drain.begun().await;
+        return Ok(());
+    }
     let queues = share.into_iter().map(Queue::RouterInbound).collect();
     let mut subscription = subscribe(&shell, queues, shell.config.prefetch).await?;
     loop {

@@ -174,6 +174,30 @@ async fn a_closed_bus_says_so_and_keeps_its_messages() {
     embedded.close().await;
 }
 
+/// A desk that waits for its store does not fill the memory of the process with pages of events.
+#[tokio::test]
+async fn who_lags_behind_what_goes_to_everybody_loses_the_oldest_beyond_a_bound_in_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = open(folder.path()).await;
+    let queue = Queue::Fanout { topic: Topic::Events, replica: "desk".to_owned() };
+    let mut subscription = embedded.bus.subscribe(queue, 1).await.unwrap();
+    let page = |n: usize| ports::bus::Envelope {
+        body: vec![0; 1 << 20].into(),
+        ..envelope(&format!("m{n:03}"), Topic::Events)
+    };
+    for n in 0..100 {
+        embedded.bus.publish(vec![page(n)]).await.unwrap();
+    }
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|last: &String| last != "m099") {
+        let delivery = next(&mut subscription).await;
+        heard.push(delivery.envelope.id.clone());
+        delivery.ack();
+    }
+    assert!(heard.is_sorted() && (64..=66).contains(&heard.len()), "{heard:?}");
+    embedded.close().await;
+}
+
 #[tokio::test]
 async fn a_folder_is_open_in_one_process_only() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,10 @@ use serde_json::Value;
 /// What is at a pointer: names of fields and places in arrays, each after a `/`. [`Value::pointer`] without its escapes,
 /// which no provider's names need, and for which it makes two strings of each.
 fn at<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
-    pointer.split('/').skip(1).try_fold(value, |value, name| match value {
+    if pointer.is_empty() {
+        return Some(value);
+    }
+    pointer.strip_prefix('/')?.split('/').try_fold(value, |value, name| match value {
         Value::Array(items) => items.get(name.parse::<usize>().ok()?),
         other => other.get(name),
     })
@@ -111,7 +114,9 @@ mod tests {
     #[test]
     fn a_pointer_finds_what_the_standard_one_finds() {
         let value = serde_json::json!({ "a": { "b": [{ "c": "x" }, { "c": 7 }], "": "empty" }, "e": "" });
-        for pointer in ["", "/a", "/a/b", "/a/b/0/c", "/a/b/1/c", "/a/b/2/c", "/a/b/x", "/a/", "/e", "/e/f", "/none"] {
+        for pointer in
+            ["", "/a", "/a/b", "/a/b/0/c", "/a/b/1/c", "/a/b/2/c", "/a/b/x", "/a/", "/e", "/e/f", "/none", "a"]
+        {
             assert_eq!(at(&value, pointer), value.pointer(pointer), "{pointer}");
         }
         assert_eq!(text(&value, "/a/b/1/c").as_deref(), Some("7"));

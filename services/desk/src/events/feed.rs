@@ -51,6 +51,8 @@ impl Feed {
     async fn offer(&self, desk: &Desk, events: impl Iterator<Item = DeskEvent>) -> Result<(), StoreError> {
         let mut last = self.last.lock().await;
         for event in events {
+            // A page is long: whoever listens must be able to keep up.
+            tokio::task::consume_budget().await;
             if event.sequence == *last + 1 {
                 self.send(desk, &event).await?;
                 *last = event.sequence;

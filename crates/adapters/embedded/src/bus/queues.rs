@@ -22,6 +22,8 @@ const WINDOW_BYTES: usize = 4 << 20;
 const LOW: usize = WINDOW / 4;
 /// Messages that a fan-out subscriber may lag behind before it loses the oldest: the store has them.
 const FANOUT_LAG: usize = 65_536;
+/// The same, in bytes of body.
+const FANOUT_LAG_BYTES: usize = 64 << 20;
 /// How long the next consumer waits for what the last one still has in hand, so that order survives the change.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
@@ -72,6 +74,12 @@ impl State {
     fn make_ready(&mut self, seq: i64, entry: Entry) {
         self.ready_bytes += entry.envelope.body.len();
         self.ready.insert(seq, entry);
+    }
+
+    fn take_ready(&mut self) -> Option<(i64, Entry)> {
+        let (seq, entry) = self.ready.pop_first()?;
+        self.ready_bytes = self.ready_bytes.saturating_sub(entry.envelope.body.len());
+        Some((seq, entry))
     }
 
     fn has_room(&self) -> bool {
@@ -165,7 +173,9 @@ impl Queues {
             for id in listeners {
                 let seq = self.take_seq();
                 let Some(state) = self.states.get_mut(&id) else { continue };
-                if state.ready.len() >= FANOUT_LAG && state.ready.pop_first().is_some() {
+                while (state.ready.len() >= FANOUT_LAG || state.ready_bytes >= FANOUT_LAG_BYTES)
+                    && state.take_ready().is_some()
+                {
                     state.total -= 1;
                     tracing::warn!(queue = &*state.name, "a fan-out subscriber lags behind and lost a message");
                 }
