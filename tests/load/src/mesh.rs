@@ -1,6 +1,7 @@
 //! Load on a running mesh: Gupshup webhooks in, desk events out, and the time between.
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -11,7 +12,10 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 
-use crate::{http::Connection, stats::Latencies};
+use crate::{
+    http::Connection,
+    stats::{Latencies, Series},
+};
 
 /// What to send where.
 #[derive(Args, Clone)]
@@ -55,6 +59,10 @@ pub(crate) struct Mesh {
     /// How far the next customer is from the one before.
     #[arg(long, default_value_t = 1)]
     stride: u64,
+    /// A file for a line of each tenth of a second: when, how many were heard, their median and their slowest, in
+    /// milliseconds. It shows whether a tail is everywhere or one stall.
+    #[arg(long)]
+    series: Option<PathBuf>,
 }
 
 pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
@@ -67,6 +75,7 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
     let begun = Instant::now();
     let sender = tokio::spawn(send_all(plan.clone(), start));
     let mut latencies = Latencies::default();
+    let mut series = Series::default();
     let mut last = begun;
     let patience = Duration::from_secs(plan.patience);
     while latencies.len() < usize::try_from(plan.messages).unwrap_or(usize::MAX) {
@@ -74,12 +83,18 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
             Ok(Some(latency)) => {
                 latencies.add(latency);
                 last = Instant::now();
+                if plan.series.is_some() {
+                    series.add(last.duration_since(begun), latency);
+                }
             }
             _ => break,
         }
     }
     let (accepted, refused, sending) = sender.await.map_err(|problem| problem.to_string())??;
     listener.abort();
+    if let Some(file) = &plan.series {
+        std::fs::write(file, series.lines()).map_err(|problem| format!("{}: {problem}", file.display()))?;
+    }
     let took = last.duration_since(begun).as_secs_f64();
     let heard_all = latencies.len();
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
