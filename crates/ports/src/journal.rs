@@ -352,4 +352,11 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`] when the store is away.
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Where the store plans its work by how large its tables are: looks again at those that have grown manifold since
+    /// it last looked. Answers how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store is away.
+    async fn survey(&self) -> Result<usize, StoreError>;
 }

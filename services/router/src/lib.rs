@@ -28,6 +28,7 @@ mod retention;
 mod rules;
 mod send_traces;
 mod shell;
+mod survey;
 mod timers;
 
 use std::sync::Arc;
@@ -92,6 +93,7 @@ pub fn service_with_hooks(
     tasks.push(plain("router.doubts", |shell, drain| Box::pin(doubts::run(shell, drain))));
     tasks.push(plain("router.audit", |shell, drain| Box::pin(audit::run(shell, drain))));
     tasks.push(plain("router.retention", |shell, drain| Box::pin(retention::run(shell, drain))));
+    tasks.push(plain("router.survey", |shell, drain| Box::pin(survey::run(shell, drain))));
     let api: Arc<dyn RouterApi> = Arc::new(handle.clone());
     let service = Service {
         name: "router".to_owned(),

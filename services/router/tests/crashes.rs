@@ -119,6 +119,10 @@ impl Journal for Scripted {
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         self.inner.sweep(events_before, now).await
     }
+
+    async fn survey(&self) -> Result<usize, StoreError> {
+        self.inner.survey().await
+    }
 }
 
 fn scripted(world: &World, silent: bool, away: u32) -> (Arc<Scripted>, runtime::Env) {

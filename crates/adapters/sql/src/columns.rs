@@ -21,6 +21,17 @@ pub(crate) struct Rows {
     pub(crate) values: Vec<Value>,
 }
 
+/// What the same statement does once the rows are written, and answers.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    /// The text of its parts, given the number of the arrays before its own.
+    pub(crate) parts: fn(usize) -> String,
+    /// The part whose rows are the answer.
+    pub(crate) answer: &'static str,
+    /// Its arrays.
+    pub(crate) arrays: Vec<Value>,
+}
+
 /// The statement that inserts these rows, whose values stand one after the other; `tail` follows them.
 ///
 /// # Errors
@@ -31,12 +42,12 @@ pub(crate) fn insert(table: Table, tail: &str, values: Vec<Value>) -> Result<Sta
     Ok(Statement::from_sql_and_values(DatabaseBackend::Postgres, text, arrays))
 }
 
-/// One statement that inserts into several tables, in this order, and answers one row: how many rows went into each, as
-/// `rows0`, `rows1`...
+/// One statement that inserts into several tables, in this order, and answers how many rows went into each, as `rows0`,
+/// `rows1`...: in one row, or in each row of what is done behind them.
 ///
 /// # Errors
 /// As [`insert`].
-pub(crate) fn insert_each(each: impl IntoIterator<Item = Rows>) -> Result<Statement, DbErr> {
+pub(crate) fn insert_each(each: Vec<Rows>, behind: Option<Behind>) -> Result<Statement, DbErr> {
     let (mut inserts, mut counts, mut arrays) = (String::new(), String::new(), Vec::new());
     for (at, rows) in each.into_iter().enumerate() {
         let comma = if at == 0 { "" } else { ", " };
@@ -46,7 +57,22 @@ pub(crate) fn insert_each(each: impl IntoIterator<Item = Rows>) -> Result<Statem
         // two commits could deadlock, and one of them would be tried again.
         let _ = write!(counts, "{comma}(SELECT COUNT(*) FROM into{at}) AS rows{at}");
     }
-    let text = format!("WITH {inserts} SELECT {counts}");
+    let text = match behind {
+        None => format!("WITH {inserts} SELECT {counts}"),
+        Some(Behind { parts, answer, arrays: more }) => {
+            let parts = parts(arrays.len());
+            arrays.extend(more);
+            if inserts.is_empty() {
+                format!("WITH {parts} SELECT * FROM {answer}")
+            } else {
+                // The left side of a join without a condition is read before the right one, and so done before it.
+                format!(
+                    "WITH {inserts}, done AS MATERIALIZED (SELECT {counts}), {parts} \
+                     SELECT * FROM done LEFT JOIN {answer} ON TRUE"
+                )
+            }
+        }
+    };
     Ok(Statement::from_sql_and_values(DatabaseBackend::Postgres, text, arrays))
 }
 
@@ -171,7 +197,7 @@ mod tests {
     fn several_tables_are_one_statement_with_arrays_of_its_own() {
         let rows =
             |columns, value: Value| Rows { table: Table { name: "t", columns }, tail: "TAIL", values: vec![value] };
-        let made = insert_each([rows(&["a"], vec![1u8].into()), rows(&["b"], vec![2u8].into())]).unwrap();
+        let made = insert_each(vec![rows(&["a"], vec![1u8].into()), rows(&["b"], vec![2u8].into())], None).unwrap();
         assert_eq!(
             made.sql,
             "WITH into0 AS (INSERT INTO t (a) SELECT a FROM unnest($1::bytea[]) AS given (a) TAIL RETURNING 1), \
@@ -179,6 +205,25 @@ mod tests {
              SELECT (SELECT COUNT(*) FROM into0) AS rows0, (SELECT COUNT(*) FROM into1) AS rows1"
         );
         assert_eq!(made.values.unwrap().0.len(), 2);
+    }
+
+    #[test]
+    fn what_comes_behind_the_rows_is_read_after_them() {
+        let rows =
+            || vec![Rows { table: Table { name: "t", columns: &["a"] }, tail: "", values: vec![vec![1u8].into()] }];
+        let behind = || {
+            let parts = |before| format!("u AS (SELECT ${})", before + 1);
+            Some(Behind { parts, answer: "u", arrays: vec![array(ArrayType::BigInt, vec![1i64.into()])] })
+        };
+        let made = insert_each(rows(), behind()).unwrap();
+        assert_eq!(
+            made.sql,
+            "WITH into0 AS (INSERT INTO t (a) SELECT a FROM unnest($1::bytea[]) AS given (a)  RETURNING 1), \
+             done AS MATERIALIZED (SELECT (SELECT COUNT(*) FROM into0) AS rows0), u AS (SELECT $2) \
+             SELECT * FROM done LEFT JOIN u ON TRUE"
+        );
+        assert_eq!(made.values.unwrap().0.len(), 2);
+        assert_eq!(insert_each(Vec::new(), behind()).unwrap().sql, "WITH u AS (SELECT $1) SELECT * FROM u");
     }
 
     #[test]

@@ -7,9 +7,11 @@ use domain::{ConsentChange, ConsentEntry, Thread};
 use ports::{Consents, StoreError};
 
 use crate::{
-    SqlStore, rows,
+    SqlStore,
+    row::Row,
+    rows,
     rows::thread_key,
-    statement::{Row, Table, printed, text},
+    statement::{Table, printed, text},
 };
 
 const CONSENTS: Table = Table {

@@ -12,7 +12,8 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Value};
 
 use crate::{
     SqlStore,
-    statement::{Row, Sql, Table, failure, insert_rows, json, number, statement, text},
+    row::Row,
+    statement::{Sql, Table, failure, insert_rows, json, number, statement, text},
 };
 
 const ACCEPTED: Table = Table { name: "accepted", columns: &["slot", "stream", "upto", "void", "at"] };

@@ -7,7 +7,8 @@ use sea_orm::Value;
 
 use crate::{
     SqlStore,
-    statement::{Row, json, name, printed, text},
+    row::Row,
+    statement::{json, name, printed, text},
 };
 
 fn flag(value: bool) -> Value {

@@ -24,11 +24,13 @@ mod partitions;
 mod patience;
 mod private;
 mod relay;
+mod row;
 mod rows;
 mod schema;
 mod shelves;
 mod small;
 mod statement;
+mod survey;
 mod templates;
 mod views;
 

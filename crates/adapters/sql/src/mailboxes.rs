@@ -7,7 +7,8 @@ use sea_orm::ConnectionTrait;
 
 use crate::{
     SqlStore,
-    statement::{Row, failure, number, printed, statement, text},
+    row::Row,
+    statement::{failure, number, printed, statement, text},
 };
 
 #[async_trait]

@@ -4,8 +4,9 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseConnection, DbErr, Trans
 
 use crate::{
     open::OpenError,
+    row::Row,
     schema::VERSIONS,
-    statement::{Row, is_locked_out, statement},
+    statement::{is_locked_out, statement},
 };
 
 /// The version that this binary reads and writes.

@@ -22,7 +22,8 @@ use crate::{
     patience::Patience,
     private::{hide, private_file, private_folder},
     relay::Relay,
-    statement::{Row, Table, failure, insert_rows, statement},
+    row::Row,
+    statement::{Table, failure, insert_rows, statement},
 };
 
 /// Why a store could not be opened; each says plainly what to do.

@@ -9,7 +9,8 @@ use sea_orm::{ConnectionTrait as _, Database, DbErr};
 use crate::{
     SqlStore,
     open::OpenError,
-    statement::{Row, failure, statement},
+    row::Row,
+    statement::{failure, statement},
 };
 
 /// Of a mesh that was never told otherwise. Each partition is a few queues on the broker, and each queue costs: with 16, a

@@ -4,7 +4,10 @@ use domain::{AccountId, Author, Contact, Conversation, Message, Seat, Thread};
 use ports::{StoreError, bus::Envelope};
 use sea_orm::Value;
 
-use crate::statement::{Row, Table, clean, json, name, number, optional_printed, optional_text, printed, text};
+use crate::{
+    row::Row,
+    statement::{Table, clean, json, name, number, optional_printed, optional_text, printed, text},
+};
 
 /// The most changes in one row of desk events.
 pub(crate) const CHANGES_IN_A_ROW: usize = 64;

@@ -8,8 +8,9 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, DatabaseTransaction, Value};
 use crate::{
     SqlStore,
     journal::envelope,
+    row::Row,
     rows,
-    statement::{Row, Table, execute_in, failure, insert_rows, printed, statement, text},
+    statement::{Table, execute_in, failure, insert_rows, printed, statement, text},
 };
 
 const SHELVED: Table = Table {

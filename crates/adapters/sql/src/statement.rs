@@ -1,15 +1,18 @@
 //! The forms in which SQL is spoken here: rows in few statements, keys in lists, typed columns.
 
-use std::{fmt::Display, fmt::Write as _, str::FromStr};
+use std::{fmt::Display, fmt::Write as _};
 
 use ports::StoreError;
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DbErr, QueryResult, RuntimeErr, SqlErr, Statement, TryGetable, Value,
-    sea_query::ArrayType, sqlx,
+    ConnectionTrait, DatabaseBackend, DbErr, QueryResult, RuntimeErr, SqlErr, Statement, Value, sea_query::ArrayType,
+    sqlx,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
-use crate::columns::{self, Rows};
+use crate::{
+    columns::{self, Behind, Rows},
+    row::Row,
+};
 
 /// Most rows or keys in one statement. Far below the bind limits (SQLite 32,766; PostgreSQL 65,535) with the widest
 /// table, and a power of two: batches are cut into powers of two, so that a handful of statement texts serves every
@@ -43,26 +46,38 @@ pub async fn insert_rows<C: ConnectionTrait>(
     Ok(written)
 }
 
-/// Inserts rows into several tables, in this order, and answers how many went into each. On PostgreSQL it is one statement:
-/// under load most of what a commit takes is the way to the server and back.
+/// Inserts rows into several tables, in this order, and answers how many went into each. On PostgreSQL it is one statement
+/// ([`insert_each_and`]).
 pub(crate) async fn insert_each<C: ConnectionTrait>(connection: &C, each: Vec<Rows>) -> Result<Vec<u64>, DbErr> {
-    let mut written = vec![0; each.len()];
-    let full = written.iter_mut().zip(each).filter(|(_, rows)| !rows.values.is_empty());
-    if connection.get_database_backend() != DatabaseBackend::Postgres {
-        for (count, rows) in full {
-            *count = insert_rows(connection, rows.table, rows.tail, rows.values).await?;
-        }
-        return Ok(written);
+    if connection.get_database_backend() == DatabaseBackend::Postgres {
+        return Ok(insert_each_and(connection, each, None).await?.0);
     }
-    let (counts, full): (Vec<_>, Vec<_>) = full.unzip();
-    if !full.is_empty() {
-        let row = connection.query_one_raw(columns::insert_each(full)?).await?;
-        let row = row.ok_or_else(|| DbErr::RecordNotFound("how many rows were written".to_owned()))?;
-        for (at, count) in counts.into_iter().enumerate() {
-            *count = row.try_get::<i64>("", &format!("rows{at}"))?.unsigned_abs();
-        }
+    let mut written = vec![0; each.len()];
+    for (count, rows) in written.iter_mut().zip(each).filter(|(_, rows)| !rows.values.is_empty()) {
+        *count = insert_rows(connection, rows.table, rows.tail, rows.values).await?;
     }
     Ok(written)
+}
+
+/// [`insert_each`] on PostgreSQL with what is done behind the rows, in one statement: under load most of what a commit takes
+/// is the way to the server and back. Answers the rows of what is behind, too.
+pub(crate) async fn insert_each_and<C: ConnectionTrait>(
+    connection: &C,
+    each: Vec<Rows>,
+    behind: Option<Behind>,
+) -> Result<(Vec<u64>, Vec<Row>), DbErr> {
+    let mut written = vec![0; each.len()];
+    let full = written.iter_mut().zip(each).filter(|(_, rows)| !rows.values.is_empty());
+    let (counts, full): (Vec<_>, Vec<_>) = full.unzip();
+    if full.is_empty() && behind.is_none() {
+        return Ok((written, Vec::new()));
+    }
+    let rows = connection.query_all_raw(columns::insert_each(full, behind)?).await?;
+    let first = rows.first().ok_or_else(|| DbErr::RecordNotFound("how many rows were written".to_owned()))?;
+    for (at, count) in counts.into_iter().enumerate() {
+        *count = first.try_get::<i64>("", &format!("rows{at}"))?.unsigned_abs();
+    }
+    Ok((written, rows.into_iter().map(Row).collect()))
 }
 
 /// Like [`insert_rows`], with a `RETURNING` clause in `tail`: answers the returned rows.
@@ -154,7 +169,8 @@ pub async fn execute_in<C: ConnectionTrait>(
 }
 
 /// The statements that ask for these keys. PostgreSQL gets them all as one array: one text for every length, one value to
-/// bind, and a plan that looks the keys up by their index however many there are. SQLite gets lists of a power of two;
+/// bind, and a plan that looks the keys up by their index however many there are; few keys are filled up, too (see
+/// [`PLANNED`]). SQLite gets lists of a power of two;
 /// the last is filled up with its last key, which changes no answer.
 fn lists(
     backend: DatabaseBackend,
@@ -182,12 +198,21 @@ fn lists(
     statements
 }
 
+/// PostgreSQL takes an array that it does not see yet for one of ten keys, and makes a plan anew for every shorter one,
+/// which seems cheaper to it and costs more than looking the keys up. A key that is there twice is looked up once.
+const PLANNED: usize = 16;
+
 /// The statement for PostgreSQL; none without keys. All keys are of the first one's kind.
-fn array(text: &str, fixed: &[Value], keys: Vec<Value>) -> Option<Statement> {
+fn array(text: &str, fixed: &[Value], mut keys: Vec<Value>) -> Option<Statement> {
     let kind = match keys.first()? {
         Value::BigInt(_) => ArrayType::BigInt,
         _ => ArrayType::String,
     };
+    if let Some(last) = keys.last().cloned()
+        && keys.len() < PLANNED
+    {
+        keys.resize(PLANNED, last);
+    }
     let text = text.replace("IN ({in})", &format!("= ANY(${})", fixed.len() + 1));
     let mut values = fixed.to_vec();
     values.push(Value::Array(kind, Some(Box::new(keys))));
@@ -302,89 +327,6 @@ pub(crate) fn name(value: &impl Serialize) -> Result<String, StoreError> {
     }
 }
 
-/// A row with typed access by column name.
-pub(crate) struct Row(pub(crate) QueryResult);
-
-impl Row {
-    fn get<T: TryGetable>(&self, column: &str) -> Result<T, StoreError> {
-        self.0.try_get("", column).map_err(|error| unreadable(column, error))
-    }
-
-    pub(crate) fn text(&self, column: &str) -> Result<String, StoreError> {
-        self.get(column)
-    }
-
-    pub(crate) fn optional_text(&self, column: &str) -> Result<Option<String>, StoreError> {
-        self.get(column)
-    }
-
-    pub(crate) fn integer(&self, column: &str) -> Result<i64, StoreError> {
-        self.get(column)
-    }
-
-    pub(crate) fn optional_integer(&self, column: &str) -> Result<Option<i64>, StoreError> {
-        self.get(column)
-    }
-
-    pub(crate) fn bytes(&self, column: &str) -> Result<Vec<u8>, StoreError> {
-        self.get(column)
-    }
-
-    /// A number of any width.
-    pub(crate) fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, StoreError> {
-        T::try_from(self.integer(column)?).map_err(|_| unreadable(column, "out of range"))
-    }
-
-    pub(crate) fn flag(&self, column: &str) -> Result<bool, StoreError> {
-        Ok(self.integer(column)? != 0)
-    }
-
-    pub(crate) fn time(&self, column: &str) -> Result<domain::Timestamp, StoreError> {
-        Ok(domain::Timestamp::from_millis(self.integer(column)?))
-    }
-
-    pub(crate) fn optional_time(&self, column: &str) -> Result<Option<domain::Timestamp>, StoreError> {
-        Ok(self.optional_integer(column)?.map(domain::Timestamp::from_millis))
-    }
-
-    /// An id, a channel...
-    pub(crate) fn parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T, StoreError> {
-        self.text(column)?.parse().map_err(|error| unreadable(column, error))
-    }
-
-    pub(crate) fn optional_parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>, StoreError> {
-        match self.optional_text(column)? {
-            None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|error| unreadable(column, error)),
-        }
-    }
-
-    pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
-        serde_json::from_str(&self.text(column)?).map_err(|error| unreadable(column, error))
-    }
-
-    pub(crate) fn optional_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, StoreError> {
-        match self.optional_text(column)? {
-            None => Ok(None),
-            Some(text) => serde_json::from_str(&text).map(Some).map_err(|error| unreadable(column, error)),
-        }
-    }
-
-    /// An enum by its serde name.
-    pub(crate) fn named<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
-        named(self.text(column)?).map_err(|error| unreadable(column, error))
-    }
-}
-
-/// An enum by its serde name.
-pub(crate) fn named<T: DeserializeOwned>(name: String) -> Result<T, serde_json::Error> {
-    serde_json::from_value(serde_json::Value::String(name))
-}
-
-fn unreadable(column: &str, error: impl Display) -> StoreError {
-    StoreError::Refused(format!("column {column} cannot be read: {error}"))
-}
-
 /// What a database error means to a caller: away, or refused.
 pub fn failure(error: DbErr) -> StoreError {
     let away = match &error {
@@ -476,6 +418,10 @@ mod tests {
         let made = lists(DatabaseBackend::Postgres, "x IN ({in})", &[1i64.into()], ["a", "b", "c"].map(Value::from));
         assert_eq!(made.len(), 1);
         assert_eq!(made[0].sql, "x = ANY($2)");
+        let keys = made[0].values.as_ref().map(|values| values.0[1].clone());
+        let Some(Value::Array(ArrayType::String, Some(keys))) = keys else { panic!("{keys:?}") };
+        assert_eq!((keys.len(), keys[..3].to_vec()), (PLANNED, ["a", "b", "c"].map(Value::from).to_vec()));
+        assert!(keys[3..].iter().all(|key| *key == Value::from("c")));
         let none = lists(DatabaseBackend::Postgres, "x IN ({in})", &[], []);
         assert!(none.is_empty());
     }

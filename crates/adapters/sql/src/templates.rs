@@ -9,7 +9,8 @@ use sea_orm::{ConnectionTrait, Value};
 
 use crate::{
     SqlStore, Writing,
-    statement::{Row, Table, failure, insert_rows, json, name, printed, statement, text},
+    row::Row,
+    statement::{Table, failure, insert_rows, json, name, printed, statement, text},
 };
 
 const TEMPLATES: Table =

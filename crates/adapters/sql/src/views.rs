@@ -11,8 +11,10 @@ use ports::{
 };
 
 use crate::{
-    SqlStore, audit, conservation, rows,
-    statement::{Row, Sql, clean, name, number, printed},
+    SqlStore, audit, conservation,
+    row::Row,
+    rows,
+    statement::{Sql, clean, name, number, printed},
 };
 
 /// A filter as a statement. Each stage has an index in the order of the list, so a list of several is made of the first

@@ -15,6 +15,7 @@ use std::{
 };
 
 use afluente_adapter_sql::{OpenError, SqlStore, partitions_at};
+use ports::{Journal as _, conformance::samples::World, journal::Commit};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -382,4 +383,57 @@ async fn who_looks_from_outside_reads_the_partitions_and_changes_nothing() {
     let store = SqlStore::postgres(&url, 2).await.unwrap();
     assert_eq!(store.partitions(Some(32)).await, Ok(32));
     assert_eq!(looked().await, 32);
+}
+
+/// A plan of an empty table reads all of it; by itself PostgreSQL looks again a minute later.
+#[tokio::test]
+async fn a_table_that_has_grown_from_nothing_is_looked_at() {
+    let Some(url) = fresh_url().await else { return };
+    let store = SqlStore::postgres(&url, 2).await.unwrap();
+    assert_eq!(store.survey().await, Ok(0), "nothing is there yet");
+    let world = World::new();
+    let grow = async |from: u64, to: u64| {
+        let processed = (from..to).map(|n| world.processed(n, "test")).collect();
+        store.commit(&Commit { processed, ..Commit::default() }).await.unwrap();
+    };
+    grow(0, 5_000).await;
+    assert_eq!(store.survey().await, Ok(1));
+    let known = "SELECT reltuples::BIGINT AS rows FROM pg_class WHERE oid = 'processed'::regclass";
+    let row = store.readers().query_one_raw(Statement::from_string(store.backend(), known)).await.unwrap().unwrap();
+    assert_eq!(row.try_get::<i64>("", "rows").unwrap(), 5_000);
+    grow(5_000, 6_000).await;
+    assert_eq!(store.survey().await, Ok(0), "what has grown a little is as it was planned for");
+    store.close().await;
+}
+
+/// Everybody in an organization waits for its event counter: who holds it waits for nothing any more.
+#[tokio::test]
+async fn a_commit_that_waits_for_a_conversation_does_not_hold_the_counter() {
+    let Some(url) = fresh_url().await else { return };
+    let store = SqlStore::postgres(&url, 4).await.unwrap();
+    let world = World::new();
+    store.commit(&world.opening(1)).await.unwrap();
+    let held = store.begin().await.unwrap();
+    held.connection().execute_unprepared("SELECT id FROM conversations FOR UPDATE").await.unwrap();
+    let moved = domain::Conversation { version: 1, ..world.conversation(1) };
+    let event = world.desk_event(&moved);
+    let commit = Commit { conversations: vec![moved], events: vec![event], ..Commit::default() };
+    let waits = tokio::spawn({
+        let store = store.clone();
+        async move { store.commit(&commit).await }
+    });
+    let blocked = "SELECT COUNT(*) AS blocked FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let asked = Statement::from_string(store.backend(), blocked);
+        let row = store.readers().query_one_raw(asked).await.unwrap().unwrap();
+        if row.try_get::<i64>("", "blocked").unwrap() > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let passes = tokio::time::timeout(Duration::from_secs(3), store.commit(&world.opening(2))).await;
+    passes.expect("it waits for the counter").unwrap();
+    drop(held);
+    assert_eq!(waits.await.unwrap().unwrap()[0].sequence, 3);
 }

@@ -160,4 +160,8 @@ impl Journal for OverwritingJournal {
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         self.0.sweep(events_before, now).await
     }
+
+    async fn survey(&self) -> Result<usize, StoreError> {
+        self.0.survey().await
+    }
 }

@@ -215,7 +215,37 @@ async fn write(on: &DatabaseTransaction, commit: &Commit, ready: Ready) -> Resul
         Rows { table: PROVIDER_IDS, tail: "ON CONFLICT (provider_key) DO NOTHING", values: ready.provider_ids },
         Rows { table: HELD, tail: "ON CONFLICT (provider_key, event) DO NOTHING", values: ready.held },
         Rows { table: TIMERS, tail: TIMER_MOVES, values: ready.timers },
+        Rows { table: conservation::HEARD, tail: conservation::HEARD_TWICE, values: ready.heard },
     ];
+    let rest = vec![
+        Rows { table: parking::PARKED, tail: parking::AGAIN, values: ready.parked },
+        Rows { table: OUTBOX, tail: "", values: ready.outbox },
+    ];
+    if is_plain(commit) {
+        let (written, events) = events::insert_and_number(on, first, &commit.events, ready.pages).await?;
+        guard(commit, &written)?;
+        return Ok(events);
+    }
+    guard(commit, &insert_each(on, first).await.map_err(stands_against)?)?;
+    between(on, commit, ready.timers_back, ready.asked, ready.decided).await?;
+    let (_, events) = events::insert_and_number(on, rest, &commit.events, ready.pages).await?;
+    Ok(events)
+}
+
+/// Whether all of it may be written in one statement: nothing has to stand before something else of it does.
+fn is_plain(commit: &Commit) -> bool {
+    let takes_back = commit.timers.iter().any(|timer| timer.due_at.is_none());
+    let Commit { release, decided, settled, reopened, parked, outbox, .. } = commit;
+    !takes_back
+        && release.is_empty()
+        && decided.is_empty()
+        && settled.is_empty()
+        && reopened.is_empty()
+        && parked.is_empty()
+        && outbox.is_empty()
+}
+
+fn guard(commit: &Commit, written: &[u64]) -> Result<(), CommitError> {
     let guards = [
         (commit.processed.len(), "an event was already carried out"),
         (commit.conversations.len(), "a conversation moved on"),
@@ -223,31 +253,34 @@ async fn write(on: &DatabaseTransaction, commit: &Commit, ready: Ready) -> Resul
         (commit.contacts.len(), "a contact moved on"),
         (commit.seats.len(), "a seat moved on"),
     ];
-    let written = insert_each(on, first).await.map_err(stands_against)?;
-    for (written, (given, otherwise)) in written.into_iter().zip(guards) {
-        expect(written, given, otherwise)?;
+    for (written, (given, otherwise)) in written.iter().zip(guards) {
+        expect(*written, given, otherwise)?;
     }
+    Ok(())
+}
+
+/// What comes after the first rows and before the last.
+async fn between(
+    on: &DatabaseTransaction,
+    commit: &Commit,
+    timers_back: Vec<(&'static str, Vec<Value>)>,
+    asked: Vec<Value>,
+    decided: Vec<Value>,
+) -> Result<(), CommitError> {
     execute_in(on, "DELETE FROM held_receipts WHERE event IN ({in})", &[], commit.release.iter().map(printed))
         .await
         .map_err(stands_against)?;
-    for (kind, conversations) in ready.timers_back {
+    for (kind, conversations) in timers_back {
         let text = "DELETE FROM timers WHERE kind = $1 AND conversation IN ({in})";
         execute_in(on, text, &[kind.into()], conversations).await.map_err(stands_against)?;
     }
-    for ((decision, version), asked) in commit.decided.iter().zip(ready.asked) {
+    for ((decision, version), asked) in commit.decided.iter().zip(asked) {
         let ruled = decisions::rule(on, decision, *version, asked).await.map_err(stands_against)?;
         expect(ruled, 1, "a parked message moved on")?;
     }
-    decisions::insert_decisions(on, ready.decided).await.map_err(stands_against)?;
+    decisions::insert_decisions(on, decided).await.map_err(stands_against)?;
     decisions::settle(on, &commit.settled).await.map_err(stands_against)?;
-    ledger::reopen(on, &commit.reopened).await.map_err(stands_against)?;
-    let rest = vec![
-        Rows { table: parking::PARKED, tail: parking::AGAIN, values: ready.parked },
-        Rows { table: conservation::HEARD, tail: conservation::HEARD_TWICE, values: ready.heard },
-        Rows { table: OUTBOX, tail: "", values: ready.outbox },
-    ];
-    insert_each(on, rest).await.map_err(stands_against)?;
-    events::number_all(on, &commit.events, ready.pages).await
+    ledger::reopen(on, &commit.reopened).await.map_err(stands_against)
 }
 
 /// As many rows as were given must have been written.

@@ -6,8 +6,10 @@ use ports::StoreError;
 use sea_orm::{DatabaseBackend, Value};
 
 use crate::{
-    SqlStore, rows,
-    statement::{Row, json, printed},
+    SqlStore,
+    row::Row,
+    rows,
+    statement::{json, printed},
 };
 
 /// The names come as one JSON list: one text for every length. The limit is part of the text: PostgreSQL takes one that it

@@ -10,8 +10,10 @@ use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr,
 
 use super::commit::stands_against;
 use crate::{
+    columns::{Behind, Rows},
+    row::Row,
     rows,
-    statement::{Row, Table, insert_returning, insert_rows, json, number, printed, statement},
+    statement::{Table, insert_each, insert_each_and, insert_returning, insert_rows, json, number, printed},
 };
 
 const COUNTERS: Table = Table { name: "event_counters", columns: &["organization", "last_sequence"] };
@@ -46,21 +48,24 @@ pub(super) fn pages(events: &[DeskEvent]) -> Result<Vec<Page>, StoreError> {
     Ok(pages)
 }
 
-/// Numbers the events, in the order given, and writes them in pages; a row has the number of the last of its changes.
-pub(super) async fn number_all(
+/// Inserts the rows, in this order, and then numbers the events, in the order given, and writes them in pages; a row has
+/// the number of the last of its changes. Answers how many rows went into each table, and the numbered events.
+pub(super) async fn insert_and_number(
     on: &DatabaseTransaction,
+    each: Vec<Rows>,
     events: &[DeskEvent],
     pages: Vec<Page>,
-) -> Result<Vec<DeskEvent>, CommitError> {
-    if events.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut counts: BTreeMap<OrganizationId, u64> = BTreeMap::new();
+) -> Result<(Vec<u64>, Vec<DeskEvent>), CommitError> {
+    let mut counts = Counts::new();
     for event in events {
         *counts.entry(event.organization).or_default() += 1;
     }
-    let mut next: BTreeMap<OrganizationId, u64> = BTreeMap::new();
-    for row in &written(on, &counts, pages).await? {
+    let (written, counters) = written(on, each, &counts, pages).await.map_err(stands_against)?;
+    if events.is_empty() {
+        return Ok((written, Vec::new()));
+    }
+    let mut next = Counts::new();
+    for row in &counters {
         let organization = row.parsed("organization")?;
         let last: u64 = row.number("last_sequence")?;
         next.insert(organization, last + 1 - counts.get(&organization).copied().unwrap_or(0));
@@ -71,44 +76,42 @@ pub(super) async fn number_all(
         event.sequence = *place;
         *place += 1;
     }
-    Ok(numbered)
+    Ok((written, numbered))
 }
 
 type Counts = BTreeMap<OrganizationId, u64>;
 
-/// Counts on and writes the pages. Answers the counters.
-async fn written(on: &DatabaseTransaction, counts: &Counts, pages: Vec<Page>) -> Result<Vec<Row>, CommitError> {
+/// Inserts the rows, counts on and writes the pages. Answers how many rows went into each table, and the counters.
+async fn written(
+    on: &DatabaseTransaction,
+    each: Vec<Rows>,
+    counts: &Counts,
+    pages: Vec<Page>,
+) -> Result<(Vec<u64>, Vec<Row>), DbErr> {
     if on.get_database_backend() == DatabaseBackend::Postgres {
-        return at_once(on, counts, pages).await.map_err(stands_against);
+        let behind = (!counts.is_empty()).then(|| behind(counts, pages));
+        return insert_each_and(on, each, behind).await;
     }
+    let written = insert_each(on, each).await?;
     let values = counts.iter().flat_map(|(organization, count)| [printed(organization), number(*count)]).collect();
-    let counters = insert_returning(on, COUNTERS, COUNTS_ON, values).await.map_err(stands_against)?;
-    let mut last: Counts = BTreeMap::new();
+    let counters = insert_returning(on, COUNTERS, COUNTS_ON, values).await?;
+    let mut last = Counts::new();
     for row in &counters {
-        last.insert(row.parsed("organization")?, row.number("last_sequence")?);
+        let read = |error: StoreError| DbErr::Custom(error.to_string());
+        last.insert(row.parsed("organization").map_err(read)?, row.number("last_sequence").map_err(read)?);
     }
     let place = |page: &Page| last.get(&page.organization).copied().unwrap_or(0).saturating_sub(page.behind);
     let values = pages
         .into_iter()
         .flat_map(|page| [printed(page.organization), number(place(&page)), page.at.into(), page.changes])
         .collect();
-    insert_rows(on, EVENTS, "", values).await.map_err(stands_against)?;
-    Ok(counters)
+    insert_rows(on, EVENTS, "", values).await?;
+    Ok((written, counters))
 }
 
-/// One statement on PostgreSQL: the counter is locked for one way to the server and back less.
-async fn at_once(on: &DatabaseTransaction, counts: &Counts, pages: Vec<Page>) -> Result<Vec<Row>, DbErr> {
-    let text = format!(
-        "WITH counted AS (
-           INSERT INTO event_counters (organization, last_sequence)
-           SELECT organization, count FROM unnest($1::text[], $2::bigint[]) AS given (organization, count) {COUNTS_ON}),
-         written AS (
-           INSERT INTO desk_events (organization, sequence, at, change)
-           SELECT page.organization, counted.last_sequence - page.behind, page.at, page.change
-           FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[]) AS page (organization, behind, at, change)
-           JOIN counted ON counted.organization = page.organization)
-         SELECT organization, last_sequence FROM counted"
-    );
+/// What counts on and writes the pages on PostgreSQL, in the statement that writes the rows: the counter is locked for no
+/// way to the server and back but that of the commit.
+fn behind(counts: &Counts, pages: Vec<Page>) -> Behind {
     let array = |kind, values| Value::Array(kind, Some(Box::new(values)));
     let (mut owners, mut behind, mut at, mut changes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for page in pages {
@@ -117,7 +120,7 @@ async fn at_once(on: &DatabaseTransaction, counts: &Counts, pages: Vec<Page>) ->
         at.push(page.at.into());
         changes.push(page.changes);
     }
-    let values = vec![
+    let arrays = vec![
         array(ArrayType::String, counts.keys().map(printed).collect()),
         array(ArrayType::BigInt, counts.values().map(|count| number(*count)).collect()),
         array(ArrayType::String, owners),
@@ -125,6 +128,21 @@ async fn at_once(on: &DatabaseTransaction, counts: &Counts, pages: Vec<Page>) ->
         array(ArrayType::BigInt, at),
         array(ArrayType::String, changes),
     ];
-    let counters = on.query_all_raw(statement(on, text, values)).await?;
-    Ok(counters.into_iter().map(Row).collect())
+    Behind { parts, answer: "counted", arrays }
+}
+
+fn parts(before: usize) -> String {
+    let [owners, counts, of, behind, at, changes] = [1, 2, 3, 4, 5, 6].map(|place| before + place);
+    format!(
+        "counted AS (
+           INSERT INTO event_counters (organization, last_sequence)
+           SELECT organization, count FROM unnest(${owners}::text[], ${counts}::bigint[]) AS given (organization, count)
+           {COUNTS_ON}),
+         written AS (
+           INSERT INTO desk_events (organization, sequence, at, change)
+           SELECT page.organization, counted.last_sequence - page.behind, page.at, page.change
+           FROM unnest(${of}::text[], ${behind}::bigint[], ${at}::bigint[], ${changes}::text[])
+             AS page (organization, behind, at, change)
+           JOIN counted ON counted.organization = page.organization)"
+    )
 }

@@ -10,9 +10,11 @@ use ports::{
 use sea_orm::Value;
 
 use crate::{
-    SqlStore, rows,
+    SqlStore,
+    row::Row,
+    rows,
     rows::{provider_key, thread_key},
-    statement::{Row, printed},
+    statement::printed,
 };
 
 pub(super) async fn load(store: &SqlStore, lookup: &Lookup) -> Result<Snapshot, StoreError> {

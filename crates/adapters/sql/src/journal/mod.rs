@@ -20,7 +20,7 @@ use ports::{
     journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Said, Snapshot},
 };
 
-use crate::{SqlStore, conservation, keeping, parking::decisions, rows, statement::printed};
+use crate::{SqlStore, conservation, keeping, parking::decisions, rows, statement::printed, survey};
 
 #[async_trait]
 impl Journal for SqlStore {
@@ -104,6 +104,10 @@ impl Journal for SqlStore {
 
     async fn sweep(&self, events_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         keeping::sweep(self, events_before, now).await
+    }
+
+    async fn survey(&self) -> Result<usize, StoreError> {
+        survey::look(self).await
     }
 }
 

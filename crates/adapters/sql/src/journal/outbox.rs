@@ -13,7 +13,8 @@ use sea_orm::Value;
 
 use crate::{
     SqlStore,
-    statement::{Row, Sql, Table, execute_in, failure, insert_returning, text},
+    row::Row,
+    statement::{Sql, Table, execute_in, failure, insert_returning, text},
 };
 
 fn lanes(partitions: &[Partition]) -> impl Iterator<Item = Value> {

@@ -4,11 +4,7 @@ use domain::{Thread, Timestamp};
 use ports::{StoreError, journal::Said};
 use sea_orm::Value;
 
-use crate::{
-    SqlStore, rows,
-    rows::thread_key,
-    statement::{Row, Sql},
-};
+use crate::{SqlStore, row::Row, rows, rows::thread_key, statement::Sql};
 
 /// Threads in one statement; their number is filled up to a power of two, so that few texts serve every batch.
 const THREADS: usize = 64;

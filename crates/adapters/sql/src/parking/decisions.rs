@@ -7,8 +7,9 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbErr, Value};
 use super::LISTED;
 use crate::{
     SqlStore,
+    row::Row,
     statement::{
-        Row, Table, execute_in, failure, insert_rows, json, name, number, optional_printed, optional_text, printed,
+        Table, execute_in, failure, insert_rows, json, name, number, optional_printed, optional_text, printed,
         select_in, statement,
     },
 };

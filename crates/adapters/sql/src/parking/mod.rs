@@ -11,9 +11,8 @@ use sea_orm::Value;
 
 use crate::{
     SqlStore, conservation,
-    statement::{
-        Row, Sql, Table, execute_in, failure, insert_rows, json, optional_printed, optional_text, printed, text,
-    },
+    row::Row,
+    statement::{Sql, Table, execute_in, failure, insert_rows, json, optional_printed, optional_text, printed, text},
 };
 
 pub(crate) const PARKED: Table = Table {
