@@ -19,6 +19,17 @@ pub(crate) struct Rows {
     pub(crate) table: Table,
     pub(crate) tail: &'static str,
     pub(crate) values: Vec<Value>,
+    /// Whether one that is not written, because of `tail`, refuses all that is written with it.
+    pub(crate) whole: bool,
+}
+
+/// Who sees to it that nothing stands where rows are missing that must be [whole](Rows::whole).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// The caller, who counts, and rolls its transaction back.
+    Caller,
+    /// The statement, which is a transaction by itself: it ends in a division by zero.
+    Statement,
 }
 
 /// What the same statement does once the rows are written, and answers.
@@ -47,15 +58,23 @@ pub(crate) fn insert(table: Table, tail: &str, values: Vec<Value>) -> Result<Sta
 ///
 /// # Errors
 /// As [`insert`].
-pub(crate) fn insert_each(each: Vec<Rows>, behind: Option<Behind>) -> Result<Statement, DbErr> {
-    let (mut inserts, mut counts, mut arrays) = (String::new(), String::new(), Vec::new());
+pub(crate) fn insert_each(each: Vec<Rows>, behind: Option<Behind>, guard: Guard) -> Result<Statement, DbErr> {
+    let (mut inserts, mut counts, mut whole) = (String::new(), String::new(), String::new());
+    let mut arrays = Vec::new();
     for (at, rows) in each.into_iter().enumerate() {
         let comma = if at == 0 { "" } else { ", " };
+        if rows.whole && guard == Guard::Statement {
+            let and = if whole.is_empty() { "" } else { " AND " };
+            let _ = write!(whole, "{and}(SELECT COUNT(*) FROM into{at}) = cardinality(${})", arrays.len() + 1);
+        }
         let insert = insertion(rows.table, rows.tail, rows.values, &mut arrays)?;
         let _ = write!(inserts, "{comma}into{at} AS ({insert} RETURNING 1)");
         // Read one after the other, and PostgreSQL does each insert when it is first read. It promises no order: in another,
         // two commits could deadlock, and one of them would be tried again.
         let _ = write!(counts, "{comma}(SELECT COUNT(*) FROM into{at}) AS rows{at}");
+    }
+    if !whole.is_empty() {
+        let _ = write!(counts, ", 1 / CASE WHEN {whole} THEN 1 ELSE 0 END AS whole");
     }
     let text = match behind {
         None => format!("WITH {inserts} SELECT {counts}"),
@@ -195,9 +214,15 @@ mod tests {
 
     #[test]
     fn several_tables_are_one_statement_with_arrays_of_its_own() {
-        let rows =
-            |columns, value: Value| Rows { table: Table { name: "t", columns }, tail: "TAIL", values: vec![value] };
-        let made = insert_each(vec![rows(&["a"], vec![1u8].into()), rows(&["b"], vec![2u8].into())], None).unwrap();
+        let rows = |columns, value: Value| Rows {
+            table: Table { name: "t", columns },
+            tail: "TAIL",
+            values: vec![value],
+            whole: true,
+        };
+        let made =
+            insert_each(vec![rows(&["a"], vec![1u8].into()), rows(&["b"], vec![2u8].into())], None, Guard::Caller)
+                .unwrap();
         assert_eq!(
             made.sql,
             "WITH into0 AS (INSERT INTO t (a) SELECT a FROM unnest($1::bytea[]) AS given (a) TAIL RETURNING 1), \
@@ -209,21 +234,31 @@ mod tests {
 
     #[test]
     fn what_comes_behind_the_rows_is_read_after_them() {
-        let rows =
-            || vec![Rows { table: Table { name: "t", columns: &["a"] }, tail: "", values: vec![vec![1u8].into()] }];
+        let rows = || {
+            vec![Rows {
+                table: Table { name: "t", columns: &["a"] },
+                tail: "",
+                values: vec![vec![1u8].into()],
+                whole: true,
+            }]
+        };
         let behind = || {
             let parts = |before| format!("u AS (SELECT ${})", before + 1);
             Some(Behind { parts, answer: "u", arrays: vec![array(ArrayType::BigInt, vec![1i64.into()])] })
         };
-        let made = insert_each(rows(), behind()).unwrap();
+        let made = insert_each(rows(), behind(), Guard::Statement).unwrap();
         assert_eq!(
             made.sql,
             "WITH into0 AS (INSERT INTO t (a) SELECT a FROM unnest($1::bytea[]) AS given (a)  RETURNING 1), \
-             done AS MATERIALIZED (SELECT (SELECT COUNT(*) FROM into0) AS rows0), u AS (SELECT $2) \
+             done AS MATERIALIZED (SELECT (SELECT COUNT(*) FROM into0) AS rows0, \
+             1 / CASE WHEN (SELECT COUNT(*) FROM into0) = cardinality($1) THEN 1 ELSE 0 END AS whole), u AS (SELECT $2) \
              SELECT * FROM done LEFT JOIN u ON TRUE"
         );
         assert_eq!(made.values.unwrap().0.len(), 2);
-        assert_eq!(insert_each(Vec::new(), behind()).unwrap().sql, "WITH u AS (SELECT $1) SELECT * FROM u");
+        assert_eq!(
+            insert_each(Vec::new(), behind(), Guard::Statement).unwrap().sql,
+            "WITH u AS (SELECT $1) SELECT * FROM u"
+        );
     }
 
     #[test]

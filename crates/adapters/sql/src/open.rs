@@ -274,6 +274,11 @@ impl SqlStore {
         Ok(Writing { transaction, turn: None })
     }
 
+    /// What a statement runs on that writes and is a transaction by itself. None on SQLite, where writers take turns.
+    pub(crate) fn at_once(&self) -> Option<&DatabaseConnection> {
+        self.inner.gate.is_none().then_some(&self.inner.writer)
+    }
+
     /// What reads run on.
     pub fn readers(&self) -> &DatabaseConnection {
         &self.inner.readers

@@ -10,7 +10,7 @@ use sea_orm::{
 use serde::Serialize;
 
 use crate::{
-    columns::{self, Behind, Rows},
+    columns::{self, Behind, Guard, Rows},
     row::Row,
 };
 
@@ -50,7 +50,7 @@ pub async fn insert_rows<C: ConnectionTrait>(
 /// ([`insert_each_and`]).
 pub(crate) async fn insert_each<C: ConnectionTrait>(connection: &C, each: Vec<Rows>) -> Result<Vec<u64>, DbErr> {
     if connection.get_database_backend() == DatabaseBackend::Postgres {
-        return Ok(insert_each_and(connection, each, None).await?.0);
+        return Ok(insert_each_and(connection, each, None, Guard::Caller).await?.0);
     }
     let mut written = vec![0; each.len()];
     for (count, rows) in written.iter_mut().zip(each).filter(|(_, rows)| !rows.values.is_empty()) {
@@ -65,6 +65,7 @@ pub(crate) async fn insert_each_and<C: ConnectionTrait>(
     connection: &C,
     each: Vec<Rows>,
     behind: Option<Behind>,
+    guard: Guard,
 ) -> Result<(Vec<u64>, Vec<Row>), DbErr> {
     let mut written = vec![0; each.len()];
     let full = written.iter_mut().zip(each).filter(|(_, rows)| !rows.values.is_empty());
@@ -72,7 +73,7 @@ pub(crate) async fn insert_each_and<C: ConnectionTrait>(
     if full.is_empty() && behind.is_none() {
         return Ok((written, Vec::new()));
     }
-    let rows = connection.query_all_raw(columns::insert_each(full, behind)?).await?;
+    let rows = connection.query_all_raw(columns::insert_each(full, behind, guard)?).await?;
     let first = rows.first().ok_or_else(|| DbErr::RecordNotFound("how many rows were written".to_owned()))?;
     for (at, count) in counts.into_iter().enumerate() {
         *count = first.try_get::<i64>("", &format!("rows{at}"))?.unsigned_abs();
@@ -360,6 +361,11 @@ pub(crate) fn is_conflict(error: &DbErr) -> bool {
         return true;
     }
     has_code(error, &["40001", "40P01"])
+}
+
+/// Whether a statement that guards itself ([`Guard::Statement`]) found rows missing: what else is divided is not by zero.
+pub(crate) fn lacks_rows(error: &DbErr) -> bool {
+    has_code(error, &["22012"])
 }
 
 /// Whether PostgreSQL gave up waiting for a lock.

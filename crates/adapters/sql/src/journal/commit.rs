@@ -20,12 +20,12 @@ use sea_orm::{DatabaseTransaction, DbErr, Value};
 use super::events;
 use crate::{
     SqlStore,
-    columns::Rows,
+    columns::{Guard, Rows},
     conservation, ledger,
     parking::{self, decisions},
     rows,
     rows::{CONTACTS, CONVERSATIONS, MESSAGES, SEATS, provider_key},
-    statement::{Table, execute_in, failure, insert_each, is_conflict, json, optional_text, printed, text},
+    statement::{Table, execute_in, failure, insert_each, is_conflict, json, lacks_rows, optional_text, printed, text},
 };
 
 const PROCESSED: Table = Table { name: "processed", columns: &["event", "organization", "kind", "at"] };
@@ -67,63 +67,75 @@ pub(super) async fn commit(store: &SqlStore, commit: &Commit) -> Result<Vec<Desk
     }
     // Everything that can be made ready is, before the one writing connection or any row is held.
     let ready = Ready::of(commit)?;
+    if let Some(on) = store.at_once().filter(|_| is_plain(commit)) {
+        let numbered =
+            events::insert_and_number(on, ready.first, Guard::Statement, &commit.events, ready.pages).await?;
+        return Ok(numbered.1);
+    }
     let writing = store.begin().await?;
     let events = write(writing.connection(), commit, ready).await?;
     writing.commit().await.map_err(stands_against)?;
     Ok(events)
 }
 
-/// The values of the rows.
+/// The rows, and the values of what comes between them.
 struct Ready {
-    processed: Vec<Value>,
-    conversations: Vec<Value>,
-    messages: Vec<Value>,
-    contacts: Vec<Value>,
-    seats: Vec<Value>,
-    provider_ids: Vec<Value>,
-    held: Vec<Value>,
-    timers: Vec<Value>,
+    first: Vec<Rows>,
     timers_back: Vec<(&'static str, Vec<Value>)>,
-    outbox: Vec<Value>,
     decided: Vec<Value>,
     asked: Vec<Value>,
-    parked: Vec<Value>,
-    heard: Vec<Value>,
+    rest: Vec<Rows>,
     pages: Vec<events::Page>,
 }
 
 impl Ready {
     fn of(commit: &Commit) -> Result<Self, StoreError> {
         let (timers, timers_back) = timers(commit);
-        let mut conversations: Vec<_> = commit.conversations.iter().collect();
-        conversations.sort_by_key(|conversation| conversation.id);
-        let mut messages: Vec<_> = commit.messages.iter().collect();
-        messages.sort_by_key(|message| message.id);
-        let mut contacts: Vec<_> = commit.contacts.iter().collect();
-        contacts.sort_by_key(|contact| contact.id);
-        let mut seats: Vec<_> = commit.seats.iter().collect();
-        seats.sort_by_key(|seat| (seat.organization, seat.user));
         Ok(Self {
-            processed: processed(commit),
-            conversations: all(&conversations, rows::conversation_values)?,
-            messages: all(&messages, rows::message_values)?,
-            contacts: all(&contacts, |it, values| {
-                rows::contact_values(it, values);
-                Ok(())
-            })?,
-            seats: all(&seats, rows::seat_values)?,
-            provider_ids: provider_ids(commit),
-            held: held(commit)?,
-            timers,
+            first: first(commit, timers)?,
             timers_back,
-            outbox: all(&commit.outbox.iter().collect::<Vec<_>>(), outbox_values)?,
             decided: decisions::decision_values(commit.decided.iter().map(|(decision, _)| decision))?,
             asked: commit.decided.iter().map(|(decision, _)| decisions::asked(decision)).collect::<Result<_, _>>()?,
-            parked: parking::values(&commit.parked)?,
-            heard: [conservation::heard_values(&commit.heard), conservation::parked_values(&commit.parked)].concat(),
+            rest: vec![
+                row_set(parking::PARKED, parking::AGAIN, parking::values(&commit.parked)?),
+                row_set(OUTBOX, "", all(&commit.outbox.iter().collect::<Vec<_>>(), outbox_values)?),
+            ],
             pages: events::pages(&commit.events)?,
         })
     }
+}
+
+/// The rows that come before all else: those that must be [whole](Rows::whole) in the order of [`guard`], then others.
+fn first(commit: &Commit, timers: Vec<Value>) -> Result<Vec<Rows>, StoreError> {
+    let mut conversations: Vec<_> = commit.conversations.iter().collect();
+    conversations.sort_by_key(|conversation| conversation.id);
+    let mut messages: Vec<_> = commit.messages.iter().collect();
+    messages.sort_by_key(|message| message.id);
+    let mut contacts: Vec<_> = commit.contacts.iter().collect();
+    contacts.sort_by_key(|contact| contact.id);
+    let mut seats: Vec<_> = commit.seats.iter().collect();
+    seats.sort_by_key(|seat| (seat.organization, seat.user));
+    let contacts = all(&contacts, |it, values| {
+        rows::contact_values(it, values);
+        Ok(())
+    })?;
+    let whole = |table, tail, values| Rows { whole: true, ..row_set(table, tail, values) };
+    let heard = [conservation::heard_values(&commit.heard), conservation::parked_values(&commit.parked)].concat();
+    Ok(vec![
+        whole(PROCESSED, "ON CONFLICT (event) DO NOTHING", processed(commit)),
+        whole(CONVERSATIONS, CONVERSATION_MOVES, all(&conversations, rows::conversation_values)?),
+        whole(MESSAGES, MESSAGE_MOVES, all(&messages, rows::message_values)?),
+        whole(CONTACTS, CONTACT_MOVES, contacts),
+        whole(SEATS, SEAT_MOVES, all(&seats, rows::seat_values)?),
+        row_set(PROVIDER_IDS, "ON CONFLICT (provider_key) DO NOTHING", provider_ids(commit)),
+        row_set(HELD, "ON CONFLICT (provider_key, event) DO NOTHING", held(commit)?),
+        row_set(TIMERS, TIMER_MOVES, timers),
+        row_set(conservation::HEARD, conservation::HEARD_TWICE, heard),
+    ])
+}
+
+const fn row_set(table: Table, tail: &'static str, values: Vec<Value>) -> Rows {
+    Rows { table, tail, values, whole: false }
 }
 
 fn all<T>(
@@ -206,30 +218,10 @@ fn outbox_values(outgoing: &Outgoing, values: &mut Vec<Value>) -> Result<(), Sto
 }
 
 async fn write(on: &DatabaseTransaction, commit: &Commit, ready: Ready) -> Result<Vec<DeskEvent>, CommitError> {
-    let first = vec![
-        Rows { table: PROCESSED, tail: "ON CONFLICT (event) DO NOTHING", values: ready.processed },
-        Rows { table: CONVERSATIONS, tail: CONVERSATION_MOVES, values: ready.conversations },
-        Rows { table: MESSAGES, tail: MESSAGE_MOVES, values: ready.messages },
-        Rows { table: CONTACTS, tail: CONTACT_MOVES, values: ready.contacts },
-        Rows { table: SEATS, tail: SEAT_MOVES, values: ready.seats },
-        Rows { table: PROVIDER_IDS, tail: "ON CONFLICT (provider_key) DO NOTHING", values: ready.provider_ids },
-        Rows { table: HELD, tail: "ON CONFLICT (provider_key, event) DO NOTHING", values: ready.held },
-        Rows { table: TIMERS, tail: TIMER_MOVES, values: ready.timers },
-        Rows { table: conservation::HEARD, tail: conservation::HEARD_TWICE, values: ready.heard },
-    ];
-    let rest = vec![
-        Rows { table: parking::PARKED, tail: parking::AGAIN, values: ready.parked },
-        Rows { table: OUTBOX, tail: "", values: ready.outbox },
-    ];
-    if is_plain(commit) {
-        let (written, events) = events::insert_and_number(on, first, &commit.events, ready.pages).await?;
-        guard(commit, &written)?;
-        return Ok(events);
-    }
-    guard(commit, &insert_each(on, first).await.map_err(stands_against)?)?;
+    guard(commit, &insert_each(on, ready.first).await.map_err(stands_against)?)?;
     between(on, commit, ready.timers_back, ready.asked, ready.decided).await?;
-    let (_, events) = events::insert_and_number(on, rest, &commit.events, ready.pages).await?;
-    Ok(events)
+    let numbered = events::insert_and_number(on, ready.rest, Guard::Caller, &commit.events, ready.pages).await?;
+    Ok(numbered.1)
 }
 
 /// Whether all of it may be written in one statement: nothing has to stand before something else of it does.
@@ -289,5 +281,8 @@ fn expect(written: u64, given: usize, otherwise: &str) -> Result<(), CommitError
 }
 
 pub(super) fn stands_against(error: DbErr) -> CommitError {
+    if lacks_rows(&error) {
+        return CommitError::Conflict("something moved on, or was already carried out".to_owned());
+    }
     if is_conflict(&error) { CommitError::Conflict(error.to_string()) } else { CommitError::Store(failure(error)) }
 }

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use domain::{DeskChange, DeskEvent, OrganizationId};
 use ports::{StoreError, journal::CommitError};
-use sea_orm::{ConnectionTrait as _, DatabaseBackend, DatabaseTransaction, DbErr, Value, sea_query::ArrayType};
+use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Value, sea_query::ArrayType};
 
 use super::commit::stands_against;
 use crate::{
-    columns::{Behind, Rows},
+    columns::{Behind, Guard, Rows},
     row::Row,
     rows,
     statement::{Table, insert_each, insert_each_and, insert_returning, insert_rows, json, number, printed},
@@ -50,9 +50,10 @@ pub(super) fn pages(events: &[DeskEvent]) -> Result<Vec<Page>, StoreError> {
 
 /// Inserts the rows, in this order, and then numbers the events, in the order given, and writes them in pages; a row has
 /// the number of the last of its changes. Answers how many rows went into each table, and the numbered events.
-pub(super) async fn insert_and_number(
-    on: &DatabaseTransaction,
+pub(super) async fn insert_and_number<C: ConnectionTrait>(
+    on: &C,
     each: Vec<Rows>,
+    guard: Guard,
     events: &[DeskEvent],
     pages: Vec<Page>,
 ) -> Result<(Vec<u64>, Vec<DeskEvent>), CommitError> {
@@ -60,7 +61,7 @@ pub(super) async fn insert_and_number(
     for event in events {
         *counts.entry(event.organization).or_default() += 1;
     }
-    let (written, counters) = written(on, each, &counts, pages).await.map_err(stands_against)?;
+    let (written, counters) = written(on, each, guard, &counts, pages).await.map_err(stands_against)?;
     if events.is_empty() {
         return Ok((written, Vec::new()));
     }
@@ -82,15 +83,16 @@ pub(super) async fn insert_and_number(
 type Counts = BTreeMap<OrganizationId, u64>;
 
 /// Inserts the rows, counts on and writes the pages. Answers how many rows went into each table, and the counters.
-async fn written(
-    on: &DatabaseTransaction,
+async fn written<C: ConnectionTrait>(
+    on: &C,
     each: Vec<Rows>,
+    guard: Guard,
     counts: &Counts,
     pages: Vec<Page>,
 ) -> Result<(Vec<u64>, Vec<Row>), DbErr> {
     if on.get_database_backend() == DatabaseBackend::Postgres {
         let behind = (!counts.is_empty()).then(|| behind(counts, pages));
-        return insert_each_and(on, each, behind).await;
+        return insert_each_and(on, each, behind, guard).await;
     }
     let written = insert_each(on, each).await?;
     let values = counts.iter().flat_map(|(organization, count)| [printed(organization), number(*count)]).collect();
