@@ -88,8 +88,7 @@ flat_out() { # label, first number, arguments; the processes are in `watched` as
 }
 
 ask_store() { psql -X -A -t -d "$AFLUENTE_TEST_POSTGRES" -c "$1"; }
-# What many new rows leave to be done is not counted among the messages that come after them. And a plan that was made
-# for an empty table stays until PostgreSQL has looked at it again, which takes it up to a minute.
+# What many new rows leave to be done is not counted among the messages that come after them.
 settle() { if [ "$1" = servers ]; then ask_store "VACUUM ANALYZE" > /dev/null; ask_store CHECKPOINT > /dev/null; fi; }
 
 measure() { # name

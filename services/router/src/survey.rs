@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ports::StoreError;
 use runtime::Drain;
 
 use crate::shell::Shell;
@@ -22,7 +23,8 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
         match looked {
             Ok(0) => {}
             Ok(tables) => tracing::debug!(tables, "the store looked at tables that have grown"),
-            Err(error) => tracing::debug!(%error, "the store looks at what has grown later"),
+            Err(StoreError::Unavailable(reason)) => tracing::debug!(reason, "the store looks at what has grown later"),
+            Err(StoreError::Refused(reason)) => tracing::warn!(reason, "the store does not look at what has grown"),
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Mesh {
     /// How far the next customer is from the one before.
     #[arg(long, default_value_t = 1)]
     stride: u64,
-    /// A file for a line of each tenth of a second: when, how many were heard, their median and their slowest, in
+    /// A file for a line of each tenth of a second in which one was heard: when, how many were heard, their median and their slowest, in
     /// milliseconds. It shows whether a tail is everywhere or one stall.
     #[arg(long)]
     series: Option<PathBuf>,
