@@ -28,9 +28,12 @@ pub(crate) struct Rows {
 pub(crate) enum Guard {
     /// The caller, who counts, and rolls its transaction back.
     Caller,
-    /// The statement, which is a transaction by itself: it ends in a division by zero.
+    /// The statement, which is a transaction by itself: it ends in an error that says [`LACKING`].
     Statement,
 }
+
+/// What PostgreSQL cannot read as a number when rows are missing, and names in its error and its log (its code is 22P02).
+pub(crate) const LACKING: &str = "something moved on or was already carried out";
 
 /// What the same statement does once the rows are written, and answers.
 #[derive(Debug)]
@@ -74,7 +77,7 @@ pub(crate) fn insert_each(each: Vec<Rows>, behind: Option<Behind>, guard: Guard)
         let _ = write!(counts, "{comma}(SELECT COUNT(*) FROM into{at}) AS rows{at}");
     }
     if !whole.is_empty() {
-        let _ = write!(counts, ", 1 / CASE WHEN {whole} THEN 1 ELSE 0 END AS whole");
+        let _ = write!(counts, ", CAST(CASE WHEN {whole} THEN '1' ELSE '{LACKING}' END AS INTEGER) AS whole");
     }
     let text = match behind {
         None => format!("WITH {inserts} SELECT {counts}"),
@@ -251,7 +254,8 @@ mod tests {
             made.sql,
             "WITH into0 AS (INSERT INTO t (a) SELECT a FROM unnest($1::bytea[]) AS given (a)  RETURNING 1), \
              done AS MATERIALIZED (SELECT (SELECT COUNT(*) FROM into0) AS rows0, \
-             1 / CASE WHEN (SELECT COUNT(*) FROM into0) = cardinality($1) THEN 1 ELSE 0 END AS whole), u AS (SELECT $2) \
+             CAST(CASE WHEN (SELECT COUNT(*) FROM into0) = cardinality($1) THEN '1' ELSE \
+             'something moved on or was already carried out' END AS INTEGER) AS whole), u AS (SELECT $2) \
              SELECT * FROM done LEFT JOIN u ON TRUE"
         );
         assert_eq!(made.values.unwrap().0.len(), 2);

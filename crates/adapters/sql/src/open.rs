@@ -274,7 +274,8 @@ impl SqlStore {
         Ok(Writing { transaction, turn: None })
     }
 
-    /// What a statement runs on that writes and is a transaction by itself. None on SQLite, where writers take turns.
+    /// What a statement runs on that writes and is a transaction by itself. None on SQLite, where writers take turns. One
+    /// that is given up may stand all the same, as one whose COMMIT was not answered may.
     pub(crate) fn at_once(&self) -> Option<&DatabaseConnection> {
         self.inner.gate.is_none().then_some(&self.inner.writer)
     }

@@ -170,8 +170,8 @@ pub async fn execute_in<C: ConnectionTrait>(
 }
 
 /// The statements that ask for these keys. PostgreSQL gets them all as one array: one text for every length, one value to
-/// bind, and a plan that looks the keys up by their index however many there are; few keys are filled up, too (see
-/// [`PLANNED`]). SQLite gets lists of a power of two;
+/// bind, and a plan that looks the keys up by their index however many there are; few keys are filled up, too
+/// ([`PLANNED`]). SQLite gets lists of a power of two;
 /// the last is filled up with its last key, which changes no answer.
 fn lists(
     backend: DatabaseBackend,
@@ -363,9 +363,9 @@ pub(crate) fn is_conflict(error: &DbErr) -> bool {
     has_code(error, &["40001", "40P01"])
 }
 
-/// Whether a statement that guards itself ([`Guard::Statement`]) found rows missing: what else is divided is not by zero.
+/// Whether a statement that guards itself ([`Guard::Statement`]) found rows missing.
 pub(crate) fn lacks_rows(error: &DbErr) -> bool {
-    has_code(error, &["22012"])
+    has_code(error, &["22P02"]) && error.to_string().contains(columns::LACKING)
 }
 
 /// Whether PostgreSQL gave up waiting for a lock.

@@ -391,6 +391,8 @@ async fn a_table_that_has_grown_from_nothing_is_looked_at() {
     let Some(url) = fresh_url().await else { return };
     let store = SqlStore::postgres(&url, 2).await.unwrap();
     assert_eq!(store.survey().await, Ok(0), "nothing is there yet");
+    let witness = Database::connect(&url).await.unwrap();
+    witness.execute_unprepared("ALTER TABLE processed SET (autovacuum_enabled = false)").await.unwrap();
     let world = World::new();
     let grow = async |from: u64, to: u64| {
         let processed = (from..to).map(|n| world.processed(n, "test")).collect();
@@ -424,7 +426,7 @@ async fn a_commit_that_waits_for_a_conversation_does_not_hold_the_counter() {
     });
     let blocked = "SELECT COUNT(*) AS blocked FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    loop {
+    while !waits.is_finished() {
         let asked = Statement::from_string(store.backend(), blocked);
         let row = store.readers().query_one_raw(asked).await.unwrap().unwrap();
         if row.try_get::<i64>("", "blocked").unwrap() > 0 {
