@@ -1,5 +1,6 @@
 //! The commit: all rows in few statements, versions and unique keys as the guard. Under load most of what it takes is the
-//! way to the server and back, so what can go together does.
+//! way to the server and back, so what can go together does: on PostgreSQL most commits are one statement, which is a
+//! transaction by itself and guards itself.
 //!
 //! Every commit writes its tables in the same order, and each table's rows in the order of their keys, so that commits
 //! on PostgreSQL queue up instead of deadlocking. The outbox comes after the conversations: two commits on one
