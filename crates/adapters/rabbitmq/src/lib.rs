@@ -3,14 +3,15 @@
 //! It is the adapter of `ports::Bus` and the only crate that knows lapin. It is not a place for decisions about
 //! messages: what is published where stands in `ports::topology`, and what a delivery means is the consumer's affair.
 //!
-//! Read [`RabbitBus`] first, then `pump` and `round` (a subscription's life) and `link` (a connection's life). lapin's own recovery
-//! is not used: publishes fail and consumers may stay silent while it runs, so each connection and each consumer here
-//! is supervised, and made anew after any error.
+//! Read [`RabbitBus`] first, then `pump` and `round` (a subscription's life), `lane` (whose confirm is whose) and `link`
+//! (a connection's life). lapin's own recovery is not used: publishes fail and consumers may stay silent while it runs,
+//! so each connection and each consumer here is supervised, and made anew after any error.
 //!
 //! Rights in the broker: [`rights`] says what each service's user needs; `write` on `afluente.outbound` is the session
 //! service's alone, and nobody publishes to the default exchange. Where users may not declare
 //! ([`RabbitConfig::declare`]), an administrator declares once by [`set_up`].
 
+mod lane;
 mod link;
 mod names;
 mod properties;

@@ -21,7 +21,10 @@ use ports::bus::BusError;
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::names::{Topology, short};
+use crate::{
+    lane::Lane,
+    names::{Topology, short},
+};
 
 /// The broker notices a silent peer in two to three of these, in seconds, and until then keeps the messages and the
 /// place of the dead one's consumers: nobody else gets them. RabbitMQ advises 5 or more, since a shorter one may see a
@@ -73,7 +76,7 @@ pub(crate) struct Live {
     connection: Connection,
     /// One for each exchange: the broker closes a channel on any error, and only those who publish to that exchange
     /// shall feel it.
-    publishing: Mutex<HashMap<String, Channel>>,
+    publishing: Mutex<HashMap<String, Arc<Lane>>>,
     /// The channel for questions, once there is one.
     asking: Mutex<Option<Channel>>,
     /// How many confirms came over it.
@@ -155,17 +158,18 @@ impl Live {
     }
 
     /// The channel that publishes to `exchange`, with confirms.
-    pub(crate) async fn publishing(&self, exchange: &str) -> Result<Channel, BusError> {
-        let mut channels = self.publishing.lock().await;
-        if let Some(channel) = channels.get(exchange)
-            && channel.status().connected()
+    pub(crate) async fn publishing(&self, exchange: &str) -> Result<Arc<Lane>, BusError> {
+        let mut lanes = self.publishing.lock().await;
+        if let Some(lane) = lanes.get(exchange)
+            && lane.is_open()
         {
-            return Ok(channel.clone());
+            return Ok(Arc::clone(lane));
         }
         let channel = self.channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| refused(&error))?;
-        channels.insert(exchange.to_owned(), channel.clone());
-        Ok(channel)
+        let lane = Arc::new(Lane::new(channel));
+        lanes.insert(exchange.to_owned(), Arc::clone(&lane));
+        Ok(lane)
     }
 
     /// How many messages are ready in a queue that is there.

@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use lapin::{BasicProperties, Confirmation, PublisherConfirm, options::BasicPublishOptions};
+use lapin::{BasicProperties, Confirmation};
 use ports::{
     bus::{BusError, Envelope},
     topology::Queue,
 };
 
 use crate::{
+    lane::Written,
     link::{Link, Live, lost, refused},
     names::{Names, RetryQueue, short},
     properties,
@@ -107,24 +108,24 @@ impl Publisher {
 
 /// Writes all, then waits for all: the broker confirms in runs, and one wait serves the whole batch.
 async fn deliver(live: &Live, parcels: Vec<Parcel>) -> Result<(), BusError> {
-    let mut confirms: Vec<(String, PublisherConfirm)> = Vec::with_capacity(parcels.len());
-    let mut current: Option<(String, lapin::Channel)> = None;
-    for parcel in parcels {
-        let channel = match &current {
-            Some((exchange, channel)) if *exchange == parcel.exchange => channel.clone(),
-            _ => live.publishing(&parcel.exchange).await?,
-        };
-        current = Some((parcel.exchange.clone(), channel.clone()));
-        let options = BasicPublishOptions { mandatory: parcel.mandatory, immediate: false };
-        let route = format!("{}/{}", parcel.exchange, parcel.key);
-        let (exchange, key) = (short(&parcel.exchange)?, short(&parcel.key)?);
-        let confirm = channel
-            .basic_publish(exchange, key, options, &parcel.body, parcel.properties)
-            .await
-            .map_err(|error| refused(&error))?;
-        confirms.push((route, confirm));
+    let mut routes = Vec::with_capacity(parcels.len());
+    let mut runs: Vec<(String, Vec<Written>)> = Vec::new();
+    for Parcel { exchange, key, mandatory, properties, body } in parcels {
+        routes.push(format!("{exchange}/{key}"));
+        let written = Written { exchange: short(&exchange)?, key: short(&key)?, mandatory, properties, body };
+        match runs.last_mut() {
+            Some((last, run)) if *last == exchange => run.push(written),
+            _ => runs.push((exchange, vec![written])),
+        }
     }
-    for (route, confirm) in confirms {
+    let mut confirms = Vec::with_capacity(routes.len());
+    for (exchange, run) in runs {
+        let lane = live.publishing(&exchange).await?;
+        for started in lane.start(run) {
+            confirms.push(started.written().await?);
+        }
+    }
+    for (route, confirm) in routes.into_iter().zip(confirms) {
         let confirmation = confirm.await.map_err(|error| refused(&error))?;
         live.confirmed();
         match confirmation {
