@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -18,11 +18,11 @@ use lapin::{
     uri::{AMQPScheme, AMQPUri},
 };
 use ports::bus::BusError;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    lane::Lane,
+    lane::{Lane, Lanes},
     names::{Topology, short},
 };
 
@@ -39,6 +39,9 @@ const FRAME_MAX: u32 = 16 << 10;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that declaring may take: a first start declares more than a hundred quorum queues.
 const DECLARE_PATIENCE: Duration = Duration::from_secs(60);
+/// The most batches on their way over a connection. Each has a channel for each exchange, and a broker allows some two
+/// thousand.
+const BATCHES: usize = 256;
 /// How often a connection is asked for a sign of life. Without, one that was cut silently is noticed by its heartbeat,
 /// and a mesh is deaf meanwhile.
 const PROBE: Duration = Duration::from_secs(1);
@@ -74,9 +77,9 @@ pub(crate) struct Live {
     /// How many came before it, and one.
     pub(crate) number: u64,
     connection: Connection,
-    /// One for each exchange: the broker closes a channel on any error, and only those who publish to that exchange
-    /// shall feel it.
-    publishing: Mutex<HashMap<String, Arc<Lane>>>,
+    /// By exchange.
+    lanes: std::sync::Mutex<HashMap<String, Arc<Lanes>>>,
+    batches: Semaphore,
     /// The channel for questions, once there is one.
     asking: Mutex<Option<Channel>>,
     /// How many confirms came over it.
@@ -157,19 +160,26 @@ impl Live {
         self.connection.create_channel().await.map_err(|error| refused(&error))
     }
 
-    /// The channel that publishes to `exchange`, with confirms.
-    pub(crate) async fn publishing(&self, exchange: &str) -> Result<Arc<Lane>, BusError> {
-        let mut lanes = self.publishing.lock().await;
-        if let Some(lane) = lanes.get(exchange)
-            && lane.is_open()
-        {
-            return Ok(Arc::clone(lane));
+    /// Leave for one batch to be on its way.
+    pub(crate) async fn leave(&self) -> Result<SemaphorePermit<'_>, BusError> {
+        self.batches.acquire().await.map_err(|_| lost())
+    }
+
+    /// A channel with confirms that publishes to `exchange`, for one batch.
+    pub(crate) async fn lane(&self, exchange: &str) -> Result<Lane, BusError> {
+        let home = {
+            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            match lanes.get(exchange) {
+                Some(home) => Arc::clone(home),
+                None => Arc::clone(lanes.entry(exchange.to_owned()).or_default()),
+            }
+        };
+        if let Some(channel) = home.take() {
+            return Ok(Lane::new(channel, home));
         }
         let channel = self.channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| refused(&error))?;
-        let lane = Arc::new(Lane::new(channel));
-        lanes.insert(exchange.to_owned(), Arc::clone(&lane));
-        Ok(lane)
+        Ok(Lane::new(channel, home))
     }
 
     /// How many messages are ready in a queue that is there.
@@ -286,7 +296,8 @@ impl Dial {
         let live = Live {
             number,
             connection,
-            publishing: Mutex::default(),
+            lanes: std::sync::Mutex::default(),
+            batches: Semaphore::new(BATCHES),
             asking: Mutex::default(),
             confirms: AtomicU64::new(0),
         };

@@ -1,4 +1,4 @@
-//! Publishing: many tasks share a channel for each exchange, and each waits for its own confirms.
+//! Publishing: each batch has a channel for itself, and waits for all of its confirms.
 
 use std::{sync::Arc, time::Duration};
 
@@ -108,37 +108,54 @@ impl Publisher {
 
 /// Writes all, then waits for all: the broker confirms in runs, and one wait serves the whole batch.
 async fn deliver(live: &Live, parcels: Vec<Parcel>) -> Result<(), BusError> {
-    let mut routes = Vec::with_capacity(parcels.len());
-    let mut runs: Vec<(String, Vec<Written>)> = Vec::new();
+    let _leave = live.leave().await?;
+    let mut runs: Vec<Run> = Vec::new();
     for Parcel { exchange, key, mandatory, properties, body } in parcels {
-        routes.push(format!("{exchange}/{key}"));
         let written = Written { exchange: short(&exchange)?, key: short(&key)?, mandatory, properties, body };
         match runs.last_mut() {
-            Some((last, run)) if *last == exchange => run.push(written),
-            _ => runs.push((exchange, vec![written])),
-        }
-    }
-    let mut confirms = Vec::with_capacity(routes.len());
-    for (exchange, run) in runs {
-        let lane = live.publishing(&exchange).await?;
-        for started in lane.start(run) {
-            confirms.push(started.written().await?);
-        }
-    }
-    for (route, confirm) in routes.into_iter().zip(confirms) {
-        let confirmation = confirm.await.map_err(|error| refused(&error))?;
-        live.confirmed();
-        match confirmation {
-            Confirmation::Ack(None) => {}
-            // A mandatory message without a queue comes back, and is acked all the same.
-            Confirmation::Ack(Some(_)) => return Err(BusError::Unroutable(route)),
-            Confirmation::Nack(_) => {
-                return Err(BusError::Unavailable(format!("the broker could not store a message for {route}")));
+            Some(last) if last.exchange == exchange => {
+                last.keys.push(key);
+                last.batch.push(written);
             }
-            Confirmation::NotRequested => {
-                return Err(BusError::Unavailable("the channel has no confirms".to_owned()));
-            }
+            _ => runs.push(Run { exchange, keys: vec![key], batch: vec![written] }),
         }
     }
-    Ok(())
+    let mut lanes = Vec::with_capacity(runs.len());
+    for Run { exchange, keys, batch } in runs {
+        let lane = live.lane(&exchange).await?;
+        let confirms = lane.write(batch).await?;
+        lanes.push((lane, exchange, keys, confirms));
+    }
+    let mut delivered = Ok(());
+    for (lane, exchange, keys, confirms) in lanes {
+        for (key, confirm) in keys.iter().zip(confirms) {
+            let confirmation = confirm.await.map_err(|error| refused(&error))?;
+            live.confirmed();
+            delivered = delivered.and_then(|()| taken(confirmation, &exchange, key));
+        }
+        // Not before: what comes back late must not be told to the next batch.
+        lane.give_back();
+    }
+    delivered
+}
+
+/// What goes to one exchange.
+struct Run {
+    exchange: String,
+    keys: Vec<String>,
+    batch: Vec<Written>,
+}
+
+fn taken(confirmation: Confirmation, exchange: &str, key: &str) -> Result<(), BusError> {
+    match confirmation {
+        Confirmation::Ack(None) => Ok(()),
+        // A mandatory message without a queue comes back, and is acked all the same. Which one of the batch is not said.
+        Confirmation::Ack(Some(returned)) => {
+            Err(BusError::Unroutable(format!("{}/{}", returned.exchange, returned.routing_key)))
+        }
+        Confirmation::Nack(_) => {
+            Err(BusError::Unavailable(format!("the broker could not store a message for {exchange}/{key}")))
+        }
+        Confirmation::NotRequested => Err(BusError::Unavailable("the channel has no confirms".to_owned())),
+    }
 }
