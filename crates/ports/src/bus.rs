@@ -315,13 +315,18 @@ impl Subscription {
             if self.opened.is_empty() && !self.wait().await {
                 return Vec::new();
             }
-            while self.opened.len() < limit && self.take_ready() {}
-            let ready = self.opened.len().min(limit);
-            let batch: Vec<_> = self.opened.drain(..ready).filter(Delivery::is_current).collect();
+            let batch = self.ready(limit);
             if !batch.is_empty() {
                 return batch;
             }
         }
+    }
+
+    /// What is ready, at most `limit`, without waiting. What comes after [`next_batch`](Self::next_batch) keeps its order.
+    pub fn ready(&mut self, limit: usize) -> Vec<Delivery> {
+        while self.opened.len() < limit && self.take_ready() {}
+        let ready = self.opened.len().min(limit);
+        self.opened.drain(..ready).filter(Delivery::is_current).collect()
     }
 
     /// Several subscriptions as one: order holds within each, and each has its turn. For a worker that serves many
@@ -376,6 +381,21 @@ mod tests {
         let (sender, deliveries) = mpsc::channel(count.max(1));
         (0..count).for_each(|n| sender.try_send(delivery(format!("{name}-{n:03}"))).unwrap());
         (sender, Subscription::new(deliveries))
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_is_taken_in_order_and_not_waited_for() {
+        let (sender, mut subscription) = queue("a", 3);
+        assert_eq!(
+            subscription.ready(2).iter().map(|one| one.envelope.id.as_str()).collect::<Vec<_>>(),
+            ["a-000", "a-001"]
+        );
+        sender.try_send(delivery("a-003".to_owned())).unwrap();
+        assert_eq!(
+            subscription.ready(9).iter().map(|one| one.envelope.id.as_str()).collect::<Vec<_>>(),
+            ["a-002", "a-003"]
+        );
+        assert!(subscription.ready(9).is_empty());
     }
 
     /// A worker's batch is as large as what is ready: its commit costs nearly the same for ten messages as for hundreds.

@@ -12,6 +12,9 @@ pub struct Config {
     pub prefetch: u16,
     /// The most deliveries in one commit.
     pub batch: usize,
+    /// How long a batch that is not full waits for more, in milliseconds; 0 for not at all. A commit costs nearly the same
+    /// for one message as for ten, and those of several partitions come at nearly the same time.
+    pub linger_millis: u64,
     /// The most outbox rows that are published at a time.
     pub relay_batch: u32,
     /// How long the relay rests when nobody wakes it, in milliseconds.
@@ -38,6 +41,7 @@ impl Default for Config {
             workers: 2,
             prefetch: 256,
             batch: 256,
+            linger_millis: 1,
             relay_batch: 512,
             relay_rest_millis: 250,
             rules_millis: 3_000,

@@ -17,7 +17,10 @@ use runtime::{
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
-use crate::shell::{Carried, Item, LONGEST_AWAY, Shell, Stop, pause};
+use crate::{
+    gather,
+    shell::{Carried, Item, LONGEST_AWAY, Shell, Stop, pause},
+};
 
 /// How often a single event that the store refuses is tried before it is parked.
 const REFUSED_TRIES: u32 = 3;
@@ -31,9 +34,10 @@ pub(crate) async fn run(shell: Arc<Shell>, share: Vec<Partition>, drain: Drain) 
     }
     let queues = share.into_iter().map(Queue::RouterInbound).collect();
     let mut subscription = subscribe(&shell, queues, shell.config.prefetch).await?;
+    let linger = Duration::from_millis(shell.config.linger_millis);
     loop {
         let batch = tokio::select! {
-            batch = subscription.next_batch(shell.config.batch) => batch,
+            batch = gather::next_batch(&mut subscription, shell.config.batch, linger) => batch,
             () = drain.begun() => return Ok(()),
         };
         if batch.is_empty() {

@@ -17,6 +17,7 @@ mod consent;
 mod distribution;
 mod doubts;
 mod draft;
+mod gather;
 mod heralds;
 mod inbound;
 mod lookup;
