@@ -17,6 +17,10 @@ use crate::{
     stats::{Latencies, Series},
 };
 
+/// From then on everybody has written before. In a run of a steady rate all customers write for the first time in its
+/// first second, which opens as many conversations at once as a company has in hours.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// What to send where.
 #[derive(Args, Clone)]
 pub(crate) struct Mesh {
@@ -74,7 +78,7 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
     heard.recv().await.ok_or("the event stream ended before it began")?;
     let begun = Instant::now();
     let sender = tokio::spawn(send_all(plan.clone(), start));
-    let mut latencies = Latencies::default();
+    let (mut latencies, mut settled) = (Latencies::default(), Latencies::default());
     let mut series = Series::default();
     let mut last = begun;
     let patience = Duration::from_secs(plan.patience);
@@ -83,6 +87,9 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
             Ok(Some(latency)) => {
                 latencies.add(latency);
                 last = Instant::now();
+                if last.duration_since(begun) > SETTLED + latency {
+                    settled.add(latency);
+                }
                 if plan.series.is_some() {
                     series.add(last.duration_since(begun), latency);
                 }
@@ -102,6 +109,7 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
         "messages": plan.messages, "rate": plan.rate, "accepted": accepted, "refused": refused, "heard": heard_all,
         "seconds": took, "per_second": heard_all as f64 / took, "accepted_per_second": f64::from(accepted) / sending,
         "p50_ms": latencies.percentile(0.50), "p99_ms": latencies.percentile(0.99), "max_ms": latencies.percentile(1.0),
+        "settled_p50_ms": settled.percentile(0.50), "settled_p99_ms": settled.percentile(0.99),
     }))
 }
 
