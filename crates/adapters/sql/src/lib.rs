@@ -23,6 +23,7 @@ mod parking;
 mod partitions;
 mod patience;
 mod private;
+mod pulse;
 mod relay;
 mod row;
 mod rows;

@@ -21,6 +21,7 @@ use crate::{
     migrate::migrate,
     patience::Patience,
     private::{hide, private_file, private_folder},
+    pulse::Pulse,
     relay::Relay,
     row::Row,
     statement::{Table, failure, insert_rows, statement},
@@ -133,6 +134,8 @@ struct Inner {
     relay: Option<Relay>,
     /// A file answers, or says why not; a server may go silent.
     patience: Option<Patience>,
+    /// Whether a server is still there is asked as long as anybody has this.
+    _pulse: Option<Pulse>,
 }
 
 /// A transaction that may write. Dropped without [`Writing::commit`], it is rolled back.
@@ -182,7 +185,7 @@ impl SqlStore {
         migrate(&writer).await?;
         let readers = connect_sqlite(path, &options, true).await?;
         let (gate, patience) = (Some(Gate::default()), None);
-        Ok(Self { inner: Arc::new(Inner { writer, readers, gate, relay: None, patience }) })
+        Ok(Self { inner: Arc::new(Inner { writer, readers, gate, relay: None, patience, _pulse: None }) })
     }
 
     /// Connects to PostgreSQL at `url` with at most `max_connections` and brings it to this binary's version.
@@ -219,8 +222,9 @@ impl SqlStore {
         if let Some(relay) = &relay {
             relay.watch();
         }
-        let (writer, readers, patience) = (connection.clone(), connection, Some(patience));
-        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: None, relay, patience }) })
+        let pulse = Pulse::of(connection.get_postgres_connection_pool().clone(), patience.clone());
+        let (writer, readers, patience, _pulse) = (connection.clone(), connection, Some(patience), Some(pulse));
+        Ok(Self { inner: Arc::new(Inner { writer, readers, gate: None, relay, patience, _pulse }) })
     }
 
     /// Does work on the store, and gives it up when a server does not answer in time.

@@ -253,6 +253,23 @@ async fn a_caller_that_does_not_wait_to_the_end_warns_the_next() {
     assert_eq!(store.check().await, Ok(()), "it was given the other silent one");
 }
 
+/// Who had nothing to do when the server fell silent must not give its first work to a silent connection: what others held
+/// up would be held up once more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silence_is_noticed_by_who_asks_nothing() {
+    let Some(cable) = Cable::fresh().await else { return };
+    let store = SqlStore::postgres(&cable.url, 3).await.unwrap();
+    let (one, two, three) = tokio::join!(store.begin(), store.begin(), store.begin());
+    drop((one.unwrap(), two.unwrap(), three.unwrap()));
+    store.check().await.unwrap();
+    cable.rests().await;
+    cable.cut();
+    // One of them is asked each second, and a second later that it did not answer is known.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let answers = tokio::join!(store.check(), store.check(), store.check());
+    assert_eq!(answers, (Ok(()), Ok(()), Ok(())), "they were given silent ones");
+}
+
 /// A server that is slow once must not lose all its connections to those who wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_falls_silent_alone_does_not_take_the_others_along() {
