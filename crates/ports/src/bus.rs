@@ -57,7 +57,8 @@ pub struct Depth {
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
     /// Publishes the batch in order and returns when all of it is confirmed and routed to at least one queue. Order
-    /// holds within one call and between calls that follow each other.
+    /// holds within one call, and between calls that follow each other: the first copy of each message in a queue is in
+    /// order when who was refused publishes the same again before anything newer.
     ///
     /// # Errors
     /// [`BusError`]; some may have been published.
@@ -322,7 +323,8 @@ impl Subscription {
         }
     }
 
-    /// What is ready, at most `limit`, without waiting. What comes after [`next_batch`](Self::next_batch) keeps its order.
+    /// What is ready, at most `limit`: goes on where [`next_batch`](Self::next_batch) stopped, in order, and waits for
+    /// nothing. Empty means that nothing is ready, not that it ended.
     pub fn ready(&mut self, limit: usize) -> Vec<Delivery> {
         while self.opened.len() < limit && self.take_ready() {}
         let ready = self.opened.len().min(limit);

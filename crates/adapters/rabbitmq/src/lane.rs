@@ -1,13 +1,12 @@
 //! Channels to publish on: each serves one batch at a time, so what comes back on it is that batch's.
 //!
-//! Sharing a channel would be cheaper to write, and wrong in two ways that lapin does not tell of. It numbers a message and
-//! puts it in line for the socket in two steps, so two tasks could each be told of the other's; and a message that no
-//! queue took comes back without a number, and is laid at the door of whichever confirm is read next. Either way one that
-//! is in no queue could count as confirmed.
+//! Sharing a channel would be simpler, and wrong in two ways that lapin does not tell of. It numbers a message and puts it
+//! in line for the socket in two steps, so two tasks could each be told of the other's; and a message that no queue took
+//! comes back without a number, and is laid at the door of whichever confirm arrives next. Either way one that is in no
+//! queue could count as confirmed.
 
 use std::{
     future::Future as _,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Waker},
 };
@@ -16,18 +15,37 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _, MaybeDone, maybe_done};
 use lapin::{BasicProperties, Channel, PublisherConfirm, options::BasicPublishOptions, types::ShortString};
 use ports::bus::BusError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::link::{lost, refused};
 
-/// The channels of one exchange that nobody publishes on just now. The broker closes a channel on any error, and only
-/// those who publish to that exchange shall feel it.
-#[derive(Default)]
+/// The most batches on their way over a connection, where the broker allows twice as many channels.
+const MOST: usize = 256;
+/// The most channels that are kept for later batches.
+const KEPT: usize = 16;
+
+/// The channels of a connection.
 pub(crate) struct Lanes {
+    places: Arc<Semaphore>,
     idle: Mutex<Vec<Channel>>,
 }
 
 impl Lanes {
-    /// One that stands, if there is one: the last that was given back, so that few are in use.
+    /// Of a connection that may have so many channels, or any number when it is 0 (AMQP 0-9-1, `connection.tune`).
+    pub(crate) fn new(channel_max: u16) -> Self {
+        let most = match channel_max {
+            0 => MOST,
+            allowed => MOST.min(usize::from(allowed / 2).max(1)),
+        };
+        Self { places: Arc::new(Semaphore::new(most)), idle: Mutex::default() }
+    }
+
+    /// Waits while there are too many batches on their way.
+    pub(crate) async fn place(&self) -> Result<OwnedSemaphorePermit, BusError> {
+        Arc::clone(&self.places).acquire_owned().await.map_err(|_| lost())
+    }
+
+    /// A channel that stands, if there is one: the last that was given back, so that few are in use.
     pub(crate) fn take(&self) -> Option<Channel> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(channel) = idle.pop() {
@@ -36,6 +54,14 @@ impl Lanes {
             }
         }
         None
+    }
+
+    /// For a later batch, once everything of this one is confirmed: what comes back late must not be told to another.
+    pub(crate) fn give_back(&self, lane: Lane) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < KEPT {
+            idle.push(lane.channel);
+        }
     }
 }
 
@@ -48,61 +74,45 @@ pub(crate) struct Written {
     pub(crate) body: Bytes,
 }
 
-/// A channel with confirms, for one batch. Dropped before all of it is confirmed, it is closed.
+/// A publish that is numbered, and in line for the socket.
+type Started<'a> = MaybeDone<BoxFuture<'a, lapin::Result<PublisherConfirm>>>;
+
+/// A channel with confirms, for one batch. It must not be dropped while messages are in line: lapin closes the channel
+/// before it writes them, and a broker ends the connection of who publishes on a closed channel.
 pub(crate) struct Lane {
     channel: Channel,
-    home: Arc<Lanes>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Lane {
-    pub(crate) const fn new(channel: Channel, home: Arc<Lanes>) -> Self {
-        Self { channel, home }
+    pub(crate) const fn new(channel: Channel, place: OwnedSemaphorePermit) -> Self {
+        Self { channel, _place: place }
     }
 
-    /// For the next batch, once everything of this one is confirmed.
-    pub(crate) fn give_back(self) {
-        self.home.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.channel);
-    }
-
-    /// Writes all in order, and answers with a confirm for each. They go out together: waiting for each to be written
-    /// before the next one is handed over would be a turn of the connection's thread for each.
-    ///
-    /// # Errors
-    /// [`BusError`] when the channel is gone.
-    pub(crate) async fn write(&self, batch: Vec<Written>) -> Result<Vec<PublisherConfirm>, BusError> {
-        let mut confirms = Vec::with_capacity(batch.len());
-        for started in self.start(batch) {
-            confirms.push(started.written().await?);
+    /// Writes all in order, and answers for each with its confirm to come. They go out together: waiting for each to be
+    /// written before the next one is handed over would be a turn of the connection's thread for each.
+    pub(crate) async fn write(&self, batch: Vec<Written>) -> Vec<Result<PublisherConfirm, BusError>> {
+        let started: Vec<_> = batch.into_iter().map(|written| self.start(written)).collect();
+        let mut confirms = Vec::with_capacity(started.len());
+        for mut one in started {
+            (&mut one).await;
+            // It is there: nobody else takes it.
+            let written = std::pin::Pin::new(&mut one).take_output();
+            confirms.push(written.map_or_else(|| Err(lost()), |written| written.map_err(|error| refused(&error))));
         }
-        Ok(confirms)
+        confirms
     }
 
-    fn start(&self, batch: Vec<Written>) -> Vec<Started<'_>> {
-        let mut started = Vec::with_capacity(batch.len());
-        for written in batch {
-            let mut one = Started(Box::pin(maybe_done(self.publish(written).boxed())));
-            // The first poll numbers it and puts it in line. Whoever waits for it polls again, with a waker of its own.
-            let _ = one.0.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            started.push(one);
-        }
-        started
+    fn start(&self, written: Written) -> Started<'_> {
+        let mut one = maybe_done(self.publish(written).boxed());
+        // The first poll numbers it and puts it in line. Whoever waits for it polls again, with a waker of its own.
+        let _ = std::pin::Pin::new(&mut one).poll(&mut Context::from_waker(Waker::noop()));
+        one
     }
 
     async fn publish(&self, written: Written) -> lapin::Result<PublisherConfirm> {
         let Written { exchange, key, mandatory, properties, body } = written;
         let options = BasicPublishOptions { mandatory, immediate: false };
         self.channel.basic_publish(exchange, key, options, &body, properties).await
-    }
-}
-
-/// A publish whose frames are in line for the socket.
-struct Started<'a>(Pin<Box<MaybeDone<BoxFuture<'a, lapin::Result<PublisherConfirm>>>>>);
-
-impl Started<'_> {
-    async fn written(mut self) -> Result<PublisherConfirm, BusError> {
-        self.0.as_mut().await;
-        // It is there: this is the only place that takes it.
-        let written = self.0.as_mut().take_output();
-        written.map_or_else(|| Err(lost()), |written| written.map_err(|error| refused(&error)))
     }
 }

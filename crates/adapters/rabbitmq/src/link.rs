@@ -1,9 +1,8 @@
 //! A connection's life: connect, declare, watch, and again after any error.
 
 use std::{
-    collections::HashMap,
     sync::{
-        Arc, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -18,7 +17,7 @@ use lapin::{
     uri::{AMQPScheme, AMQPUri},
 };
 use ports::bus::BusError;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit, watch};
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -39,9 +38,6 @@ const FRAME_MAX: u32 = 16 << 10;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that declaring may take: a first start declares more than a hundred quorum queues.
 const DECLARE_PATIENCE: Duration = Duration::from_secs(60);
-/// The most batches on their way over a connection. Each has a channel for each exchange, and a broker allows some two
-/// thousand.
-const BATCHES: usize = 256;
 /// How often a connection is asked for a sign of life. Without, one that was cut silently is noticed by its heartbeat,
 /// and a mesh is deaf meanwhile.
 const PROBE: Duration = Duration::from_secs(1);
@@ -77,9 +73,8 @@ pub(crate) struct Live {
     /// How many came before it, and one.
     pub(crate) number: u64,
     connection: Connection,
-    /// By exchange.
-    lanes: std::sync::Mutex<HashMap<String, Arc<Lanes>>>,
-    batches: Semaphore,
+    /// The channels to publish on.
+    pub(crate) lanes: Lanes,
     /// The channel for questions, once there is one.
     asking: Mutex<Option<Channel>>,
     /// How many confirms came over it.
@@ -160,26 +155,15 @@ impl Live {
         self.connection.create_channel().await.map_err(|error| refused(&error))
     }
 
-    /// Leave for one batch to be on its way.
-    pub(crate) async fn leave(&self) -> Result<SemaphorePermit<'_>, BusError> {
-        self.batches.acquire().await.map_err(|_| lost())
-    }
-
-    /// A channel with confirms that publishes to `exchange`, for one batch.
-    pub(crate) async fn lane(&self, exchange: &str) -> Result<Lane, BusError> {
-        let home = {
-            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-            match lanes.get(exchange) {
-                Some(home) => Arc::clone(home),
-                None => Arc::clone(lanes.entry(exchange.to_owned()).or_default()),
-            }
-        };
-        if let Some(channel) = home.take() {
-            return Ok(Lane::new(channel, home));
+    /// A channel with confirms, for one batch.
+    pub(crate) async fn lane(&self) -> Result<Lane, BusError> {
+        let place = self.lanes.place().await?;
+        if let Some(channel) = self.lanes.take() {
+            return Ok(Lane::new(channel, place));
         }
         let channel = self.channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| refused(&error))?;
-        Ok(Lane::new(channel, home))
+        Ok(Lane::new(channel, place))
     }
 
     /// How many messages are ready in a queue that is there.
@@ -293,14 +277,8 @@ impl Dial {
         let connecting = Connection::connect_uri(self.uri.clone(), properties);
         let connection =
             within(CONNECT_PATIENCE, "connecting", async { connecting.await.map_err(|error| refused(&error)) }).await?;
-        let live = Live {
-            number,
-            connection,
-            lanes: std::sync::Mutex::default(),
-            batches: Semaphore::new(BATCHES),
-            asking: Mutex::default(),
-            confirms: AtomicU64::new(0),
-        };
+        let lanes = Lanes::new(connection.configuration().channel_max());
+        let live = Live { number, connection, lanes, asking: Mutex::default(), confirms: AtomicU64::new(0) };
         if let Some(topology) = &self.topology {
             within(DECLARE_PATIENCE, "declaring", async {
                 let channel = live.channel().await?;

@@ -10,7 +10,7 @@ use ports::{
 };
 
 use crate::{
-    lane::Written,
+    lane::{Lane, Written},
     link::{Link, Live, lost, refused},
     names::{Names, RetryQueue, short},
     properties,
@@ -97,59 +97,57 @@ impl Publisher {
         }
         let live = self.link.within(GRACE).await?;
         live.takes_publishes()?;
+        let number = live.number;
+        let sent = async {
+            let lane = live.lane().await?;
+            let link = self.link.clone();
+            // In a task of its own: what was handed over goes on to its end when the caller gives up, and its channel is
+            // only then another's.
+            let delivery = tokio::spawn(async move {
+                tokio::select! {
+                    delivered = deliver(&live, lane, parcels) => delivered,
+                    () = link.over(number) => Err(lost()),
+                }
+            });
+            delivery.await.unwrap_or_else(|_| Err(BusError::Unavailable("publishing broke off".to_owned())))
+        };
         tokio::select! {
-            delivered = tokio::time::timeout(self.deadline, deliver(&live, parcels)) => delivered
+            delivered = tokio::time::timeout(self.deadline, sent) => delivered
                 .unwrap_or_else(|_| Err(BusError::Unavailable(format!("no confirm within {:?}", self.deadline)))),
             // A connection that went silent confirms nothing more, and lapin does not say so before it is closed.
-            () = self.link.over(live.number) => Err(lost()),
+            () = self.link.over(number) => Err(lost()),
         }
     }
 }
 
 /// Writes all, then waits for all: the broker confirms in runs, and one wait serves the whole batch.
-async fn deliver(live: &Live, parcels: Vec<Parcel>) -> Result<(), BusError> {
-    let _leave = live.leave().await?;
-    let mut runs: Vec<Run> = Vec::new();
+async fn deliver(live: &Live, lane: Lane, parcels: Vec<Parcel>) -> Result<(), BusError> {
+    let mut routes = Vec::with_capacity(parcels.len());
+    let mut batch = Vec::with_capacity(parcels.len());
     for Parcel { exchange, key, mandatory, properties, body } in parcels {
-        let written = Written { exchange: short(&exchange)?, key: short(&key)?, mandatory, properties, body };
-        match runs.last_mut() {
-            Some(last) if last.exchange == exchange => {
-                last.keys.push(key);
-                last.batch.push(written);
-            }
-            _ => runs.push(Run { exchange, keys: vec![key], batch: vec![written] }),
-        }
-    }
-    let mut lanes = Vec::with_capacity(runs.len());
-    for Run { exchange, keys, batch } in runs {
-        let lane = live.lane(&exchange).await?;
-        let confirms = lane.write(batch).await?;
-        lanes.push((lane, exchange, keys, confirms));
+        batch.push(Written { exchange: short(&exchange)?, key: short(&key)?, mandatory, properties, body });
+        routes.push((exchange, key));
     }
     let mut delivered = Ok(());
-    for (lane, exchange, keys, confirms) in lanes {
-        for (key, confirm) in keys.iter().zip(confirms) {
-            let confirmation = confirm.await.map_err(|error| refused(&error))?;
+    for ((exchange, key), written) in routes.iter().zip(lane.write(batch).await) {
+        let confirmed = match written {
+            Ok(confirm) => confirm.await.map_err(|error| refused(&error)),
+            Err(error) => Err(error),
+        };
+        if confirmed.is_ok() {
             live.confirmed();
-            delivered = delivered.and_then(|()| taken(confirmation, &exchange, key));
         }
-        // Not before: what comes back late must not be told to the next batch.
-        lane.give_back();
+        delivered = delivered.and(confirmed.and_then(|confirmation| taken(confirmation, exchange, key)));
     }
+    live.lanes.give_back(lane);
     delivered
-}
-
-/// What goes to one exchange.
-struct Run {
-    exchange: String,
-    keys: Vec<String>,
-    batch: Vec<Written>,
 }
 
 fn taken(confirmation: Confirmation, exchange: &str, key: &str) -> Result<(), BusError> {
     match confirmation {
         Confirmation::Ack(None) => Ok(()),
-        // A mandatory message without a queue comes back, and is acked all the same. Which one of the batch is not said.
+        // A mandatory message without a queue comes back, and is acked all the same. The confirm may be that of another
+        // of the batch; the route is its own.
         Confirmation::Ack(Some(returned)) => {
             Err(BusError::Unroutable(format!("{}/{}", returned.exchange, returned.routing_key)))
         }

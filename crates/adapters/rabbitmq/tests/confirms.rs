@@ -1,10 +1,10 @@
-//! Whose confirm is whose, when many tasks publish on one channel. Without `AFLUENTE_TEST_AMQP` the test says that it was
-//! skipped.
+//! Whose confirm is whose, when many tasks publish at once, and what order is kept. Without `AFLUENTE_TEST_AMQP` each test
+//! says that it was skipped.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod support;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use afluente_adapter_rabbitmq::RabbitConfig;
 use domain::Partition;
@@ -13,8 +13,12 @@ use lapin::{
     options::{QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
-use ports::{Bus as _, bus::BusError, topology::Topic};
-use support::{INBOUND, bus, message};
+use ports::{
+    Bus as _,
+    bus::BusError,
+    topology::{Queue, Topic},
+};
+use support::{INBOUND, QUEUE, bus, message, next};
 
 const FULL: Topic = Topic::Inbound(Partition(9));
 const TASKS: usize = 16;
@@ -54,12 +58,12 @@ impl Fate {
         }
     }
 
-    const fn told(told: &Result<(), BusError>) -> Option<Self> {
+    fn told(told: &Result<(), BusError>) -> Option<Self> {
         match told {
             Ok(()) => Some(Self::Taken),
-            Err(BusError::Unavailable(_)) => Some(Self::Refused),
+            Err(BusError::Unavailable(why)) if why.contains("could not store") => Some(Self::Refused),
             Err(BusError::Unroutable(_)) => Some(Self::Returned),
-            Err(BusError::Forbidden(_)) => None,
+            Err(_) => None,
         }
     }
 }
@@ -88,4 +92,58 @@ async fn each_task_hears_what_became_of_its_own_messages() {
     }
     let wrong: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{} were told of others' messages, the first {:?}", wrong.len(), wrong.first());
+}
+
+/// Each queue has its own order, however its messages are mixed with others' in a batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_batch_for_several_exchanges_keeps_its_order_in_each() {
+    let Some((bus, _)) = bus().await else { return };
+    let topics = [(INBOUND, QUEUE), (Topic::Requested(Partition(0)), Queue::SessionRequested(Partition(0)))];
+    for batch in 0..20 {
+        let mixed = (0..100).map(|n| message(batch * 100 + n, topics[n % 2].0.clone())).collect();
+        bus.publish(mixed).await.unwrap();
+    }
+    for (at, (_, queue)) in topics.into_iter().enumerate() {
+        let mut subscription = bus.subscribe(queue, 200).await.unwrap();
+        for n in (at..2_000).step_by(2) {
+            let delivery = next(&mut subscription).await;
+            assert_eq!(delivery.envelope.id, n.to_string());
+            delivery.ack();
+        }
+    }
+}
+
+/// Who gives up takes nobody along: what was handed over goes on to its end, and the connection stands.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_publish_that_is_given_up_hurts_nobody() {
+    let Some((bus, _)) = bus().await else { return };
+    let bus = Arc::new(bus);
+    let before = bus.connections();
+    for round in 0..200 {
+        let given_up = {
+            let bus = Arc::clone(&bus);
+            tokio::spawn(async move {
+                let batch = (0..100).map(|n| message(format!("{round}.{n}"), INBOUND)).collect();
+                bus.publish(batch).await
+            })
+        };
+        tokio::time::sleep(Duration::from_micros(round * 20)).await;
+        given_up.abort();
+        bus.publish(vec![message(format!("after.{round}"), INBOUND)]).await.unwrap();
+    }
+    assert_eq!(bus.connections(), before, "the connection was lost");
+}
+
+/// More at once than a connection has places for, and each has its turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn more_batches_than_there_are_channels_wait_for_each_other() {
+    let Some((bus, _)) = bus().await else { return };
+    let bus = Arc::new(bus);
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..1_000 {
+        let bus = Arc::clone(&bus);
+        tasks.spawn(async move { bus.publish(vec![message(task, INBOUND)]).await });
+    }
+    assert!(tasks.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(bus.depth(&QUEUE).await.unwrap().ready, 1_000);
 }
