@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use ports::bus::{Delivery, Subscription};
 
-/// What comes next, with what comes just behind it, at most `most`. Empty when the subscription ended.
+/// What comes next, with what comes just behind it, at most `most`. Empty when the subscription ended. Dropped while it
+/// waits, it puts back what it holds.
 pub(crate) async fn next_batch(subscription: &mut Subscription, most: usize, linger: Duration) -> Vec<Delivery> {
     let mut batch = subscription.next_batch(most).await;
     if !linger.is_zero() && !batch.is_empty() && batch.len() < most {
         tokio::time::sleep(linger).await;
-        // What the broker took back meanwhile comes again, in its place.
-        batch.retain(Delivery::is_current);
         batch.extend(subscription.ready(most - batch.len()));
+        // What the broker took back meanwhile comes again, in its place. Looked at last: what came again was put in line
+        // after that was known.
+        batch.retain(Delivery::is_current);
         if batch.is_empty() {
             return subscription.next_batch(most).await;
         }

@@ -17,10 +17,6 @@ use crate::{
     stats::{Latencies, Series},
 };
 
-/// From then on everybody has written before. In a run of a steady rate all customers write for the first time in its
-/// first second, which opens as many conversations at once as a company has in hours.
-const SETTLED: Duration = Duration::from_secs(2);
-
 /// What to send where.
 #[derive(Args, Clone)]
 pub(crate) struct Mesh {
@@ -77,6 +73,7 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
     // The subscription must stand before the first webhook.
     heard.recv().await.ok_or("the event stream ended before it began")?;
     let begun = Instant::now();
+    let settled_from = first_writes(&plan);
     let sender = tokio::spawn(send_all(plan.clone(), start));
     let (mut latencies, mut settled) = (Latencies::default(), Latencies::default());
     let mut series = Series::default();
@@ -87,7 +84,7 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
             Ok(Some(latency)) => {
                 latencies.add(latency);
                 last = Instant::now();
-                if last.duration_since(begun) > SETTLED + latency {
+                if last.duration_since(begun) > settled_from + latency {
                     settled.add(latency);
                 }
                 if plan.series.is_some() {
@@ -111,6 +108,12 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
         "p50_ms": latencies.percentile(0.50), "p99_ms": latencies.percentile(0.99), "max_ms": latencies.percentile(1.0),
         "settled_p50_ms": settled.percentile(0.50), "settled_p99_ms": settled.percentile(0.99),
     }))
+}
+
+/// How long it takes until everybody has written once, and a second more. In a run of a steady rate all customers write for
+/// the first time at its beginning, which opens as many conversations at once as a company has in hours.
+fn first_writes(plan: &Mesh) -> Duration {
+    Duration::from_secs_f64(f64::from(plan.customers) / f64::from(plan.rate.max(1)) + 1.0)
 }
 
 async fn sign_in(plan: &Mesh) -> Result<String, String> {
