@@ -21,9 +21,6 @@ use crate::link::{lost, refused};
 
 /// The most batches on their way over a connection, where the broker allows twice as many channels.
 const MOST: usize = 256;
-/// The most channels that are kept for later batches.
-const KEPT: usize = 16;
-
 /// The channels of a connection.
 pub(crate) struct Lanes {
     places: Arc<Semaphore>,
@@ -56,11 +53,13 @@ impl Lanes {
         None
     }
 
-    /// For a later batch, once everything of this one is confirmed: what comes back late must not be told to another.
+    /// For a later batch, once everything of this one is confirmed: what comes back late must not be told to another. As
+    /// many are kept as were ever in use at once: a number that is used again may bear an old error ([`Live::channel`]).
+    ///
+    /// [`Live::channel`]: crate::link::Live::channel
     pub(crate) fn give_back(&self, lane: Lane) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < KEPT {
-            idle.push(lane.channel);
+        if lane.channel.status().connected() {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lane.channel);
         }
     }
 }

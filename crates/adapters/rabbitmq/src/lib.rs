@@ -215,7 +215,15 @@ impl Bus for RabbitBus {
         let ready = live.passive_count(&name).await?.ok_or_else(|| BusError::Unroutable(name.clone()))?;
         let mut waiting = 0;
         for retry in self.names.retry_queues(&queue.party()) {
-            waiting += live.passive_count(retry.name()).await?.unwrap_or(0);
+            let count = live.passive_count(retry.name()).await?;
+            if count.is_none() && self.declare {
+                // Each look for one that is missing uses up the number of a channel.
+                let channel = live.channel().await?;
+                if retry.declare(&channel).await.is_ok() {
+                    drop(channel.close(200, "declared".into()).await);
+                }
+            }
+            waiting += count.unwrap_or(0);
         }
         Ok(Depth { ready: ready + waiting, unsettled: self.census.unsettled(&name) })
     }

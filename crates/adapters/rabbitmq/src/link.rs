@@ -38,6 +38,8 @@ const FRAME_MAX: u32 = 16 << 10;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that declaring may take: a first start declares more than a hundred quorum queues.
 const DECLARE_PATIENCE: Duration = Duration::from_secs(60);
+/// How many numbers of channels are tried, where old errors lie together.
+const NUMBERS: u32 = 64;
 /// How often a connection is asked for a sign of life. Without, one that was cut silently is noticed by its heartbeat,
 /// and a mesh is deaf meanwhile.
 const PROBE: Duration = Duration::from_secs(1);
@@ -150,9 +152,18 @@ impl Live {
         Ok(())
     }
 
-    /// A new channel.
+    /// A new channel. When the broker closes one for an error, lapin keeps the error with its number, and tells it to
+    /// whoever comes to have that number when they begin anew: then the next number is tried.
     pub(crate) async fn channel(&self) -> Result<Channel, BusError> {
-        self.connection.create_channel().await.map_err(|error| refused(&error))
+        let mut last = lost();
+        for _ in 0..NUMBERS {
+            match self.connection.create_channel().await {
+                Ok(channel) => return Ok(channel),
+                Err(error) if self.stands() => last = BusError::Unavailable(format!("no channel: {error}")),
+                Err(error) => return Err(refused(&error)),
+            }
+        }
+        Err(last)
     }
 
     /// A channel with confirms, for one batch.

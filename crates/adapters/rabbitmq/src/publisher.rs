@@ -101,46 +101,59 @@ impl Publisher {
         let sent = async {
             let lane = live.lane().await?;
             let link = self.link.clone();
-            // In a task of its own: what was handed over goes on to its end when the caller gives up, and its channel is
-            // only then another's.
+            let deadline = self.deadline;
+            // In a task of its own: what was handed over is written when the caller gives up, too. Its channel is another's
+            // once all is confirmed.
             let delivery = tokio::spawn(async move {
                 tokio::select! {
-                    delivered = deliver(&live, lane, parcels) => delivered,
+                    delivered = deliver(&live, lane, parcels, deadline) => delivered,
                     () = link.over(number) => Err(lost()),
                 }
             });
             delivery.await.unwrap_or_else(|_| Err(BusError::Unavailable("publishing broke off".to_owned())))
         };
         tokio::select! {
-            delivered = tokio::time::timeout(self.deadline, sent) => delivered
-                .unwrap_or_else(|_| Err(BusError::Unavailable(format!("no confirm within {:?}", self.deadline)))),
+            delivered = tokio::time::timeout(self.deadline, sent) => {
+                delivered.unwrap_or_else(|_| Err(unconfirmed(self.deadline)))
+            }
             // A connection that went silent confirms nothing more, and lapin does not say so before it is closed.
             () = self.link.over(number) => Err(lost()),
         }
     }
 }
 
-/// Writes all, then waits for all: the broker confirms in runs, and one wait serves the whole batch.
-async fn deliver(live: &Live, lane: Lane, parcels: Vec<Parcel>) -> Result<(), BusError> {
+/// Writes all, then waits for all: the broker confirms in runs, and one wait serves the whole batch. What a queue does not
+/// confirm in time keeps neither a place nor its channel.
+async fn deliver(live: &Live, lane: Lane, parcels: Vec<Parcel>, deadline: Duration) -> Result<(), BusError> {
     let mut routes = Vec::with_capacity(parcels.len());
     let mut batch = Vec::with_capacity(parcels.len());
     for Parcel { exchange, key, mandatory, properties, body } in parcels {
         batch.push(Written { exchange: short(&exchange)?, key: short(&key)?, mandatory, properties, body });
         routes.push((exchange, key));
     }
-    let mut delivered = Ok(());
-    for ((exchange, key), written) in routes.iter().zip(lane.write(batch).await) {
-        let confirmed = match written {
-            Ok(confirm) => confirm.await.map_err(|error| refused(&error)),
-            Err(error) => Err(error),
-        };
-        if confirmed.is_ok() {
-            live.confirmed();
+    // To its end, however long it takes (see `Lane`).
+    let written = lane.write(batch).await;
+    let confirms = async {
+        let mut delivered = Ok(());
+        for ((exchange, key), written) in routes.iter().zip(written) {
+            let confirmed = match written {
+                Ok(confirm) => confirm.await.map_err(|error| refused(&error)),
+                Err(error) => Err(error),
+            };
+            if confirmed.is_ok() {
+                live.confirmed();
+            }
+            delivered = delivered.and(confirmed.and_then(|confirmation| taken(confirmation, exchange, key)));
         }
-        delivered = delivered.and(confirmed.and_then(|confirmation| taken(confirmation, exchange, key)));
-    }
+        delivered
+    };
+    let Ok(delivered) = tokio::time::timeout(deadline, confirms).await else { return Err(unconfirmed(deadline)) };
     live.lanes.give_back(lane);
     delivered
+}
+
+fn unconfirmed(deadline: Duration) -> BusError {
+    BusError::Unavailable(format!("no confirm within {deadline:?}"))
 }
 
 fn taken(confirmation: Confirmation, exchange: &str, key: &str) -> Result<(), BusError> {

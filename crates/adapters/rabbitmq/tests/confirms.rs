@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use afluente_adapter_rabbitmq::RabbitConfig;
 use domain::Partition;
@@ -117,18 +117,17 @@ async fn a_batch_for_several_exchanges_keeps_its_order_in_each() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_publish_that_is_given_up_hurts_nobody() {
     let Some((bus, _)) = bus().await else { return };
-    let bus = Arc::new(bus);
     let before = bus.connections();
     for round in 0..200 {
-        let given_up = {
-            let bus = Arc::clone(&bus);
-            tokio::spawn(async move {
-                let batch = (0..100).map(|n| message(format!("{round}.{n}"), INBOUND)).collect();
-                bus.publish(batch).await
-            })
-        };
-        tokio::time::sleep(Duration::from_micros(round * 20)).await;
-        given_up.abort();
+        let batch = (0..100).map(|n| message(format!("{round}.{n}"), INBOUND)).collect();
+        let mut given_up = bus.publish(batch);
+        for _ in 0..round / 10 {
+            if futures_util::poll!(&mut given_up).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(given_up);
         bus.publish(vec![message(format!("after.{round}"), INBOUND)]).await.unwrap();
     }
     assert_eq!(bus.connections(), before, "the connection was lost");
@@ -146,4 +145,17 @@ async fn more_batches_than_there_are_channels_wait_for_each_other() {
     }
     assert!(tasks.join_all().await.iter().all(Result::is_ok));
     assert_eq!(bus.depth(&QUEUE).await.unwrap().ready, 1_000);
+}
+
+/// A queue that does not exist costs the number of a channel at each look, and a connection has some two thousand.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn looking_at_depths_uses_no_channels_up() {
+    let Some((bus, _)) = bus().await else { return };
+    for _ in 0..250 {
+        bus.depth(&QUEUE).await.unwrap();
+    }
+    bus.publish(vec![message("a", INBOUND)]).await.unwrap();
+    let mut subscription = bus.subscribe(QUEUE, 10).await.unwrap();
+    next(&mut subscription).await.ack();
+    assert_eq!(bus.connections(), 1);
 }
