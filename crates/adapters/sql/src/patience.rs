@@ -115,15 +115,9 @@ impl Patience {
             })
     }
 
-    /// Whether a connection that rests is fit. Without a sign of life every connection is doubted.
+    /// Whether a connection that rests is fit. As long as it does not answer, every connection is doubted.
     pub(crate) async fn feels(&self, resting: &mut PgConnection) -> bool {
-        let asked = Instant::now();
-        let answer = tokio::time::timeout(SIGN_OF_LIFE, is_fit(resting)).await;
-        if answer.is_err() {
-            let mut doubts = self.doubts();
-            (doubts.given_up, doubts.silent) = (Some(Instant::now()), Some(asked));
-        }
-        answer.unwrap_or(false)
+        self.with(async { Ok::<_, StoreError>(is_fit(resting).await) }).await.unwrap_or(false)
     }
 
     /// Whether this connection may be used: it is not doubted, or it answers.

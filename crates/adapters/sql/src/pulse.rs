@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::patience::Patience;
 
-/// How often a connection that rests is asked.
+/// How long after an answer the next connection that rests is asked.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Asks until it is dropped.
@@ -23,7 +23,8 @@ impl Pulse {
         Self(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(EVERY).await;
-                // Where none rests, all are at work that tells by itself. The pool hands them out in turn.
+                // Where none rests, all are at work, and as a rule that tells by itself. They have their turns, so none of
+                // them is idle for long, and a pool that grew shrinks when its connections are old.
                 if let Some(mut resting) = pool.try_acquire()
                     && !patience.feels(&mut resting).await
                 {
