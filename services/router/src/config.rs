@@ -12,8 +12,8 @@ pub struct Config {
     pub prefetch: u16,
     /// The most deliveries in one commit.
     pub batch: usize,
-    /// How long a batch that is not full waits for more at least, in milliseconds; 0 for not at all. A commit costs nearly the same
-    /// for one message as for ten, and those of several partitions come at nearly the same time.
+    /// How long a batch that is not full waits for more at least, in milliseconds; 0 for not at all. A commit costs nearly
+    /// the same for one message as for ten, and those of several partitions come at nearly the same time.
     pub linger_millis: u64,
     /// The most outbox rows that are published at a time.
     pub relay_batch: u32,

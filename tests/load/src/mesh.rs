@@ -113,7 +113,8 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
 /// How long it takes until everybody has written once, and a second more. In a run of a steady rate all customers write for
 /// the first time at its beginning, which opens as many conversations at once as a company has in hours.
 fn first_writes(plan: &Mesh) -> Duration {
-    Duration::from_secs_f64(f64::from(plan.customers) / f64::from(plan.rate.max(1)) + 1.0)
+    let writing = if plan.rate == 0 { 0.0 } else { f64::from(plan.customers) / f64::from(plan.rate) };
+    Duration::from_secs_f64(writing + 1.0)
 }
 
 async fn sign_in(plan: &Mesh) -> Result<String, String> {
