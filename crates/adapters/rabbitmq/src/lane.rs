@@ -21,6 +21,7 @@ use crate::link::{lost, refused};
 
 /// The most batches on their way over a connection, where the broker allows twice as many channels.
 const MOST: usize = 256;
+
 /// The channels of a connection.
 pub(crate) struct Lanes {
     places: Arc<Semaphore>,
