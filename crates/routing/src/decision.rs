@@ -101,6 +101,8 @@ pub struct Decision {
     pub why: &'static str,
     /// Why a command or event is not carried out. Nothing changes then.
     pub refusal: Option<Refusal>,
+    /// What the event is about may still be on its way: it is to be decided again later, and nothing changes now.
+    pub too_early: bool,
     /// The conversation that the answer to a command shows.
     pub conversation: Option<ConversationId>,
     /// The message that the answer to a command shows.
@@ -118,7 +120,7 @@ impl Decision {
         Self { why: "refused", refusal: Some(Refusal::new(class, code, detail)), ..Self::default() }
     }
 
-    /// Marks the event as carried out, unless it was refused.
+    /// Marks the event as carried out, unless it was refused or came too early.
     pub(crate) fn processed(
         mut self,
         event: EventId,
@@ -126,7 +128,7 @@ impl Decision {
         kind: &'static str,
         at: Timestamp,
     ) -> Self {
-        if self.refusal.is_none() {
+        if self.refusal.is_none() && !self.too_early {
             self.changes.insert(0, Change::Processed { event, organization, kind, at });
         }
         self

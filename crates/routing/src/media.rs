@@ -6,7 +6,8 @@ use crate::{Decision, State, brought_by};
 
 pub(crate) fn decide(state: &State, settled: &MediaSettled) -> Decision {
     let Some(known) = state.messages.get(&brought_by(settled.message_event)) else {
-        return Decision::unchanged("unknown_message");
+        // Its message and the job that fetched it went different ways to the broker, or the message waited on a disk.
+        return Decision { too_early: true, ..Decision::unchanged("unknown_message") };
     };
     let Content::Media(media) = &known.content else { return Decision::unchanged("not_media") };
     if !matches!(media.source, MediaSource::Pending { .. }) {
@@ -47,6 +48,11 @@ mod tests {
         };
         let inbound = world.message("ana", Content::Media(picture));
         let message_event = inbound.id;
+        let source = MediaSource::Stored { key: "k".into(), sha256: "0".into() };
+        let soon = MediaSettled { message_event, source, mime: None, size: None };
+        let early = world.event("ana", InboundBody::MediaSettled(soon));
+        let decision = world.inbound(early);
+        assert!(decision.too_early && decision.changes.is_empty(), "it is no duplicate when it comes again");
         world.inbound(inbound);
         let stored = MediaSource::Stored { key: "k".into(), sha256: "0".into() };
         let settled =

@@ -28,12 +28,19 @@ const SIGHTS: usize = 1_024;
 /// How long a send may be queued with nothing on its way before it counts.
 const QUEUED_FOR: Duration = Duration::from_secs(10 * 60);
 
+/// The longest that one look may take.
+const LONGEST_LOOK: Duration = Duration::from_secs(90);
+
 /// Looks until the drain begins.
 pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
     let every = Duration::from_millis(shell.config.audit_millis.max(10));
     let mut watch = Watch::default();
     loop {
-        match look(&shell, &mut watch, every).await {
+        // Counting over everything has no deadline of its own. On a connection that fell silent it would wait for long, and
+        // while it may, the store takes no other silence for one.
+        let looked = tokio::time::timeout(LONGEST_LOOK, look(&shell, &mut watch, every)).await;
+        let late = || Err(StoreError::Unavailable("it took too long".to_owned()));
+        match looked.unwrap_or_else(|_| late()) {
             // Another replica says it.
             Ok(None) => say(&shell, &IntakeCounts::default(), 0),
             Ok(Some((intake, sends))) => say(&shell, &intake, sends),

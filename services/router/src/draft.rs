@@ -159,10 +159,10 @@ impl Draft {
         Some(found)
     }
 
-    /// How often invariant 5 is broken by what is about to be written: must be 0.
-    pub(crate) fn broken(&self, state: &State) -> usize {
+    /// How many conversations are about to be written with an agent whom nobody serves, or the other way round: must be 0.
+    pub(crate) fn unowned(&self, state: &State) -> u64 {
         let touched = self.conversations.iter().filter_map(|id| state.conversations.get(id));
-        touched.filter(|conversation| !invariants::owned_once(conversation)).count()
+        touched.map(|conversation| u64::from(!invariants::owned_once(conversation))).sum()
     }
 
     /// The commit. None when nothing changes.

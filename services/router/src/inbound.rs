@@ -150,30 +150,36 @@ enum Ending {
     Drained,
 }
 
+/// How often an event is tried whose message has not come yet: half an hour or so.
+const EARLY_TRIES: u32 = 40;
+/// The first pause before a batch is tried again.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
 async fn persist(shell: &Shell, items: &[Item], drain: &Drain, refusals: u32) -> Ending {
     let mut tries = 0;
     let mut refused = 0;
     loop {
-        let longest = match shell.attempt(items).await {
+        let (first, longest) = match shell.attempt(items).await {
             Ok(carried) => return Ending::Carried(carried),
             Err(Stop::Conflict(reason)) => {
                 tracing::debug!(reason, "others were quicker; decided again");
-                Duration::from_millis(200)
+                (FIRST_PAUSE, Duration::from_millis(200))
             }
             Err(Stop::Unavailable(reason)) => {
                 tracing::warn!(reason, waiting = items.len(), "a batch waits for the store");
-                LONGEST_AWAY
+                (FIRST_PAUSE, LONGEST_AWAY)
             }
             Err(Stop::Refused(reason)) => {
                 refused += 1;
                 if refused >= refusals {
                     return Ending::Refused(reason);
                 }
-                Duration::from_secs(1)
+                // What a store refuses wrongly for a moment, it may take after one: parking is for a person.
+                (Duration::from_millis(500), Duration::from_secs(1))
             }
         };
         tokio::select! {
-            () = tokio::time::sleep(pause(tries, Duration::from_millis(2), longest)) => tries += 1,
+            () = tokio::time::sleep(pause(tries, first, longest)) => tries += 1,
             () = drain.begun() => return Ending::Drained,
         }
     }
@@ -182,11 +188,23 @@ async fn persist(shell: &Shell, items: &[Item], drain: &Drain, refusals: u32) ->
 fn settle(deliveries: Vec<Delivery>, carried: Vec<Carried>) {
     for (delivery, one) in deliveries.into_iter().zip(carried) {
         match one.refusal {
+            None if one.too_early => later(delivery),
             None => delivery.ack(),
             // An account that nobody knows: kept for a person, who may add it and redrive.
             Some(refusal) => delivery.park(refusal.code.as_str(), refusal.detail),
         }
     }
+}
+
+/// Comes again, for about as long as a message may wait on the disk of a channel; then a person may look for it.
+fn later(delivery: Delivery) {
+    if delivery.attempt >= EARLY_TRIES {
+        tracing::error!(id = delivery.envelope.id, "what an event is about never came; parked");
+        delivery.park(codes::NOT_FOUND.as_str(), "what it is about has not come");
+        return;
+    }
+    let pause = pause(delivery.attempt, Duration::from_secs(1), Duration::from_secs(60));
+    delivery.retry(pause);
 }
 
 /// The partitions of worker `worker` of `workers`.

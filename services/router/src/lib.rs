@@ -10,6 +10,7 @@
 //! session service must hear of, `doubts.rs` finds what the send ledger learnt of messages in doubt.
 
 mod audit;
+mod breaches;
 mod census;
 mod commands;
 mod config;

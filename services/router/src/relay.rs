@@ -45,6 +45,7 @@ pub(crate) async fn leases(shell: Arc<Shell>, drain: Drain) -> Result<(), String
     let all: Vec<Partition> = (0..shell.env.partitions).map(Partition).collect();
     let ttl = shell.config.lease_millis;
     let lasts = Duration::from_millis(u64::from(ttl));
+    let mut failures = 0;
     loop {
         let asked = Instant::now();
         match shell.env.journal.lease(&all, &shell.env.replica, shell.env.clock.now(), ttl).await {
@@ -55,11 +56,17 @@ pub(crate) async fn leases(shell: Arc<Shell>, drain: Drain) -> Result<(), String
                 if first {
                     shell.outbox.notify_one();
                 }
+                failures = 0;
             }
-            Err(error) => tracing::warn!(%error, "the leases could not be renewed"),
+            Err(error) => {
+                tracing::warn!(%error, "the leases could not be renewed");
+                failures += 1;
+            }
         }
+        // What could not be renewed may be running out.
+        let rest = if failures == 0 { lasts / 3 } else { pause_away(failures).min(lasts / 3) };
         tokio::select! {
-            () = tokio::time::sleep(lasts / 3) => {}
+            () = tokio::time::sleep(rest) => {}
             () = drain.begun() => break,
         }
     }

@@ -56,8 +56,11 @@ impl RuleBook {
 
     async fn read(&self, organization: OrganizationId) -> Result<Arc<Rules>, StoreError> {
         let read_at = Instant::now();
-        let accounts = self.directory.accounts_of(organization).await?;
-        let queues = self.directory.queues(organization).await?;
+        let (accounts, queues) = futures_util::future::try_join(
+            self.directory.accounts_of(organization),
+            self.directory.queues(organization),
+        )
+        .await?;
         let rules = Arc::new(Rules {
             accounts: accounts.into_iter().map(|account| (account.id, account.queue)).collect(),
             queues: queues.into_iter().map(|queue| (queue.id, queue)).collect(),

@@ -27,7 +27,8 @@ use tokio::sync::Notify;
 use tracing::Span;
 
 use crate::{
-    Config, consent, draft::Draft, heralds::Heralds, lookup, relay::Held, rules::RuleBook, send_traces::SendTraces,
+    Config, breaches::Breaches, consent, draft::Draft, heralds::Heralds, lookup, relay::Held, rules::RuleBook,
+    send_traces::SendTraces,
 };
 
 /// An event with the span under which what comes of it is traced.
@@ -53,6 +54,8 @@ pub(crate) struct Carried {
     pub(crate) refusal: Option<Refusal>,
     /// The core's word for it.
     pub(crate) why: &'static str,
+    /// It is to be decided again later.
+    pub(crate) too_early: bool,
     /// The conversation for the answer to a command.
     pub(crate) conversation: Option<Conversation>,
     /// The message for the answer to a command.
@@ -139,6 +142,7 @@ impl Shell {
         let (mut state, mut traces) = self.load(items).await?;
         let mut books = self.books(items).await?;
         let mut draft = Draft::new(self.env.partitions);
+        let mut breaches = Breaches::default();
         let mut decisions = Vec::with_capacity(items.len());
         for item in items {
             let organization = lookup::organization(&item.event);
@@ -164,6 +168,7 @@ impl Shell {
                 if let Some(message) = left_doubt(&state, change) {
                     draft.settle(message, now);
                 }
+                breaches.look(&state, change);
                 draft.change(change, item.trace.as_deref());
                 traces.learn(change, item.trace.as_deref());
                 state.evolve(change);
@@ -180,7 +185,8 @@ impl Shell {
             decisions.push(decision);
         }
         let carried = decisions.iter().map(|decision| carried(decision, &draft, &state)).collect();
-        self.check(&draft, &state);
+        breaches.owned_once = draft.unowned(&state);
+        breaches.tell(&self.env.metrics);
         self.write(draft, &state, now).await?;
         // Once the commit stands: an attempt that meets a conflict leaves no links behind.
         traces.link(items);
@@ -201,14 +207,10 @@ impl Shell {
     }
 
     async fn books(&self, items: &[Item]) -> Result<BTreeMap<OrganizationId, Arc<Rules>>, StoreError> {
-        let mut books = BTreeMap::new();
-        for item in items {
-            let organization = lookup::organization(&item.event);
-            if let std::collections::btree_map::Entry::Vacant(place) = books.entry(organization) {
-                place.insert(self.rules.of(organization).await?);
-            }
-        }
-        Ok(books)
+        let organizations: BTreeSet<_> = items.iter().map(|item| lookup::organization(&item.event)).collect();
+        // Side by side: a batch may be of many, and each of them may have to be read.
+        let reading = organizations.into_iter().map(async |one| Ok((one, self.rules.of(one).await?)));
+        Ok(futures_util::future::try_join_all(reading).await?.into_iter().collect())
     }
 
     /// Asks the gate about a send before it is written: the agent hears the reason at once.
@@ -279,15 +281,6 @@ impl Shell {
         std::mem::take(&mut *self.nudged.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn check(&self, draft: &Draft, state: &State) {
-        let broken = draft.broken(state);
-        if broken > 0 {
-            tracing::error!(broken, "a conversation has an agent and nobody serves it, or the other way round");
-            let by = u64::try_from(broken).unwrap_or(u64::MAX);
-            self.env.metrics.count(metric::INVARIANT_VIOLATIONS, &[(label::KIND, "owned_once")], by);
-        }
-    }
-
     fn count(&self, items: &[Item], decisions: &[Decision]) {
         let metrics = &self.env.metrics;
         for (item, decision) in items.iter().zip(decisions) {
@@ -326,9 +319,9 @@ fn lacks_its_message(event: &Event, decision: &Decision) -> bool {
         && !decision.changes.iter().any(written)
 }
 
-/// What is refused is parked, and heard of by whoever keeps it.
+/// What is refused is parked, and heard of by whoever keeps it. What came too early comes again.
 fn heard(draft: &mut Draft, stamp: &Stamp, decision: &Decision) {
-    if decision.refusal.is_none() {
+    if decision.refusal.is_none() && !decision.too_early {
         let fate = if decision.why == "duplicate" { Fate::Duplicate } else { Fate::Carried };
         draft.heard.push((stamp.clone(), fate));
     }
@@ -338,6 +331,7 @@ fn carried(decision: &Decision, draft: &Draft, state: &State) -> Carried {
     Carried {
         refusal: decision.refusal.clone(),
         why: decision.why,
+        too_early: decision.too_early,
         conversation: decision.conversation.and_then(|id| draft.conversation(state, id)),
         message: decision.message.and_then(|id| draft.message(state, id)),
     }
