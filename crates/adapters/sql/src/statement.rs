@@ -28,6 +28,20 @@ pub struct Table {
     pub columns: &'static [&'static str],
 }
 
+impl Table {
+    /// `SELECT` of the columns by name. A statement that a connection keeps prepared and that says `*` fails there for as
+    /// long as the connection lives, once a newer release has added a column.
+    pub(crate) fn read(&self) -> String {
+        format!("SELECT {} FROM {}", self.columns.join(", "), self.name)
+    }
+
+    /// The columns, of `alias`.
+    pub(crate) fn columns_of(&self, alias: &str) -> String {
+        let columns: Vec<String> = self.columns.iter().map(|column| format!("{alias}.{column}")).collect();
+        columns.join(", ")
+    }
+}
+
 /// Inserts rows (their values one after the other) in few statements. `tail` is what follows them, an `ON CONFLICT`
 /// clause as a rule. Answers how many rows were written.
 ///
@@ -346,11 +360,12 @@ pub fn failure(error: DbErr) -> StoreError {
     if away { StoreError::Unavailable(error.to_string()) } else { StoreError::Refused(error.to_string()) }
 }
 
-/// Whether an error of this code passes by itself. PostgreSQL: connection, resources, operator intervention, locks.
+/// Whether an error of this code passes by itself. PostgreSQL: connection, resources, operator intervention, locks, and
+/// the state of a transaction, which is that of a server too: read only after a failover, or ended for being idle.
 /// SQLite (fewer digits; the primary code is in the low byte): busy, locked, I/O, full, cannot open.
 fn passes(code: &str) -> bool {
     if code.len() == 5 {
-        return ["08", "53", "57", "58", "40", "55"].iter().any(|class| code.starts_with(class));
+        return ["08", "25", "53", "57", "58", "40", "55"].iter().any(|class| code.starts_with(class));
     }
     matches!(code.parse::<u32>().map(|code| code & 0xff), Ok(5 | 6 | 10 | 13 | 14))
 }
@@ -434,7 +449,7 @@ mod tests {
 
     #[test]
     fn codes_of_both_databases_are_told_apart() {
-        for away in ["08006", "53300", "57P01", "40P01", "5", "517", "13", "10"] {
+        for away in ["08006", "25006", "25P03", "53300", "57P01", "40P01", "5", "517", "13", "10"] {
             assert!(passes(away), "{away}");
         }
         for refused in ["23505", "42P01", "22021", "19", "2067", "1555", "1"] {

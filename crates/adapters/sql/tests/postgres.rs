@@ -15,7 +15,11 @@ use std::{
 };
 
 use afluente_adapter_sql::{OpenError, SqlStore, partitions_at};
-use ports::{Journal as _, conformance::samples::World, journal::Commit};
+use ports::{
+    Journal as _,
+    conformance::samples::World,
+    journal::{Commit, Lookup},
+};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TransactionTrait as _};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -455,4 +459,30 @@ async fn a_commit_that_waits_for_a_conversation_does_not_hold_the_counter() {
     passes.expect("it waits for the counter").unwrap();
     drop(held);
     assert_eq!(waits.await.unwrap().unwrap()[0].sequence, 3);
+}
+
+/// A newer release has added a column while this one is at work, with its statements prepared.
+#[tokio::test]
+async fn a_column_that_a_newer_release_added_stops_nobody() {
+    let Some(url) = fresh_url().await else { return };
+    let store = SqlStore::postgres(&url, 1).await.unwrap();
+    let world = World::new();
+    let commit = world.opening(1);
+    store.commit(&commit).await.unwrap();
+    let conversation = world.conversation(1);
+    let lookup = Lookup {
+        threads: [conversation.thread.clone()].into(),
+        conversations: [(conversation.organization(), conversation.id)].into(),
+        messages: commit.messages.iter().map(|message| (message.organization, message.id)).collect(),
+        seats: [(conversation.organization(), domain::UserId::derive(&["u"]))].into(),
+        provider_ids: [(conversation.thread.account, "unknown".to_owned())].into(),
+        ..Lookup::default()
+    };
+    let partitions: Vec<_> = (0..16).map(domain::Partition).collect();
+    let before = (store.load(&lookup).await.unwrap(), store.outbox(&partitions, 100).await.unwrap());
+    let newer = Database::connect(&url).await.unwrap();
+    for table in ["conversations", "contacts", "messages", "seats", "outbox"] {
+        newer.execute_unprepared(&format!("ALTER TABLE {table} ADD COLUMN newer TEXT")).await.unwrap();
+    }
+    assert_eq!((store.load(&lookup).await.unwrap(), store.outbox(&partitions, 100).await.unwrap()), before);
 }

@@ -35,7 +35,7 @@ const PROVIDER_IDS: Table =
 const HELD: Table =
     Table { name: "held_receipts", columns: &["provider_key", "event", "organization", "held", "held_at"] };
 const TIMERS: Table = Table { name: "timers", columns: &["conversation", "kind", "organization", "lane", "due_at"] };
-const OUTBOX: Table = Table {
+pub(super) const OUTBOX: Table = Table {
     name: "outbox",
     columns: &["lane", "at", "organization", "id", "route", "kind", "correlation", "headers", "body"],
 };

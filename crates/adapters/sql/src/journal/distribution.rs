@@ -62,7 +62,8 @@ pub(super) async fn free(
     limit: u32,
 ) -> Result<Vec<Seat>, StoreError> {
     let mut values = vec![printed(organization), i64::from(limit).into()];
-    let mut text = "SELECT * FROM seats WHERE organization = $1 AND presence = 'online' AND load < capacity".to_owned();
+    let mut text =
+        format!("{} WHERE organization = $1 AND presence = 'online' AND load < capacity", rows::SEATS.read());
     if let Some(among) = among {
         values.push(list(among)?);
         text.push_str(match store.backend() {

@@ -13,7 +13,7 @@ use crate::{
     SqlStore,
     row::Row,
     rows,
-    rows::{provider_key, thread_key},
+    rows::{CONTACTS, CONVERSATIONS, MESSAGES, SEATS, provider_key, thread_key},
     statement::printed,
 };
 
@@ -49,19 +49,24 @@ impl Found {
         let brought = lookup.brought.keys().map(printed);
         let messages = lookup.messages.iter().map(|(_, id)| printed(id));
         let seats = lookup.seats.iter().map(|(_, user)| printed(user));
-        let open = "SELECT * FROM conversations WHERE thread IN ({in}) AND stage <> 'closed'";
-        let by_provider_id =
-            "SELECT p.provider_key, p.trace, m.* FROM provider_ids p JOIN messages m ON m.id = p.message
-                              WHERE p.provider_key IN ({in})";
+        let open = format!("{} WHERE thread IN ({{in}}) AND stage <> 'closed'", CONVERSATIONS.read());
+        let by_provider_id = format!(
+            "SELECT p.provider_key, p.trace, {} FROM provider_ids p JOIN messages m ON m.id = p.message
+                              WHERE p.provider_key IN ({{in}})",
+            MESSAGES.columns_of("m")
+        );
+        let contacts = format!("{} WHERE thread IN ({{in}})", CONTACTS.read());
+        let by_id = format!("{} WHERE id IN ({{in}})", MESSAGES.read());
+        let of_users = format!("{} WHERE user_id IN ({{in}})", SEATS.read());
         let (processed, brought, open, contacts, by_id, by_provider_id, held, seats) = tokio::try_join!(
             store.read_in("SELECT event FROM processed WHERE event IN ({in})", &[], lookup.events.iter().map(printed)),
             store.read_in("SELECT id FROM messages WHERE id IN ({in})", &[], brought),
-            store.read_in(open, &[], threads.clone()),
-            store.read_in("SELECT * FROM contacts WHERE thread IN ({in})", &[], threads),
-            store.read_in("SELECT * FROM messages WHERE id IN ({in})", &[], messages),
-            store.read_in(by_provider_id, &[], provider_keys.clone()),
+            store.read_in(&open, &[], threads.clone()),
+            store.read_in(&contacts, &[], threads),
+            store.read_in(&by_id, &[], messages),
+            store.read_in(&by_provider_id, &[], provider_keys.clone()),
             store.read_in("SELECT held FROM held_receipts WHERE provider_key IN ({in})", &[], provider_keys),
-            store.read_in("SELECT * FROM seats WHERE user_id IN ({in})", &[], seats),
+            store.read_in(&of_users, &[], seats),
         )?;
         Ok(Self { processed, brought, open, contacts, by_id, by_provider_id, held, seats })
     }
@@ -147,7 +152,7 @@ async fn parked(store: &SqlStore, lookup: &Lookup, snapshot: &mut Snapshot) -> R
         }
     }
     let ids = doubtful.iter().map(|(_, id)| printed(id));
-    for row in &store.read_in("SELECT * FROM messages WHERE id IN ({in})", &[], ids).await? {
+    for row in &store.read_in(&format!("{} WHERE id IN ({{in}})", MESSAGES.read()), &[], ids).await? {
         let message = rows::message(row)?;
         if doubtful.contains(&(message.organization, message.id)) {
             snapshot.messages.insert(message.id, message);
@@ -181,8 +186,8 @@ async fn conversations(store: &SqlStore, lookup: &Lookup, snapshot: &mut Snapsho
         .map(|(_, id)| *id)
         .filter(|id| !snapshot.conversations.contains_key(id))
         .collect();
-    let found =
-        store.read_in("SELECT * FROM conversations WHERE id IN ({in})", &[], wanted.iter().map(printed)).await?;
+    let by_id = format!("{} WHERE id IN ({{in}})", CONVERSATIONS.read());
+    let found = store.read_in(&by_id, &[], wanted.iter().map(printed)).await?;
     for row in &found {
         let conversation = rows::conversation(row)?;
         let place = (conversation.organization(), conversation.id);

@@ -73,12 +73,8 @@ impl Journal for SqlStore {
     }
 
     async fn contact(&self, organization: OrganizationId, id: ContactId) -> Result<Option<Contact>, StoreError> {
-        let row = self
-            .read_one(
-                "SELECT * FROM contacts WHERE id = $1 AND organization = $2",
-                vec![printed(id), printed(organization)],
-            )
-            .await?;
+        let text = format!("{} WHERE id = $1 AND organization = $2", rows::CONTACTS.read());
+        let row = self.read_one(&text, vec![printed(id), printed(organization)]).await?;
         row.as_ref().map(rows::contact).transpose()
     }
 
@@ -113,9 +109,8 @@ impl Journal for SqlStore {
 
 impl SqlStore {
     pub(crate) async fn seats_of(&self, organization: OrganizationId) -> Result<Vec<Seat>, StoreError> {
-        let seats = self
-            .read("SELECT * FROM seats WHERE organization = $1 ORDER BY user_id", vec![printed(organization)])
-            .await?;
+        let text = format!("{} WHERE organization = $1 ORDER BY user_id", rows::SEATS.read());
+        let seats = self.read(&text, vec![printed(organization)]).await?;
         seats.iter().map(rows::seat).collect()
     }
 }

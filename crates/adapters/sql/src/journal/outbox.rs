@@ -11,6 +11,7 @@ use ports::{
 };
 use sea_orm::Value;
 
+use super::commit;
 use crate::{
     SqlStore,
     row::Row,
@@ -22,7 +23,8 @@ fn lanes(partitions: &[Partition]) -> impl Iterator<Item = Value> {
 }
 
 pub(super) async fn read(store: &SqlStore, partitions: &[Partition], limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-    let mut sql = Sql::new("SELECT * FROM outbox WHERE lane IN ");
+    let columns = commit::OUTBOX.columns.join(", ");
+    let mut sql = Sql::new(&format!("SELECT sequence, {columns} FROM outbox WHERE lane IN "));
     sql.bind_list(lanes(partitions)).push(" ORDER BY sequence LIMIT ").bind(i64::from(limit));
     store.read_statement(sql.into_statement(store.backend())).await?.iter().map(outbox_row).collect()
 }
