@@ -9,10 +9,10 @@ use adapter_redis::RedisStore;
 use afluente_session::Config;
 use domain::{
     ConsentChange, ConsentEntry, Content, Conversation, ConversationId, EventId, InboundBody, Permitted, SendRequest,
-    Stage, TemplateCall, Timestamp, error::codes,
+    Stage, TemplateCall, Thread, Timestamp, error::codes,
 };
 use ports::{
-    Clock as _,
+    Clock as _, StoreError, Windows,
     apis::{GateApi as _, Verdict},
     journal::Commit,
     topology::Queue,
@@ -219,7 +219,30 @@ async fn ses_1_an_emptied_redis_heals_from_what_the_router_committed() {
 async fn ses_1_the_gate_decides_while_redis_is_away() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let redis = RedisStore::open(&format!("redis://{closed}"), "gate:").unwrap();
-    let mut world = World::over(Some(Arc::new(redis))).await;
+    decides_without(Arc::new(redis)).await;
+}
+
+/// One whose disk or memory is full answers, and takes nothing.
+struct Full;
+
+#[async_trait::async_trait]
+impl Windows for Full {
+    async fn note(&self, _wrote: &[(Thread, Timestamp)], _keep: Duration) -> Result<(), StoreError> {
+        Err(StoreError::Refused("MISCONF".into()))
+    }
+
+    async fn last(&self, threads: &[Thread]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        Ok(vec![None; threads.len()])
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_1_the_gate_decides_while_redis_takes_nothing() {
+    decides_without(Arc::new(Full)).await;
+}
+
+async fn decides_without(windows: Arc<dyn Windows>) {
+    let mut world = World::over(Some(windows)).await;
     let wrote = world.says("oi").await;
     world.start();
     let request = world.request(text(), None);

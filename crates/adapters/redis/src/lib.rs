@@ -9,7 +9,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -21,11 +21,14 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
     io::tcp::TcpSettings,
 };
+use tokio::time::Instant;
 
 /// How many keys one script call or `MGET` takes: Redis does nothing else meanwhile.
 const KEYS_AT_ONCE: usize = 500;
 /// The longest wait for a connection or an answer. Callers go on without Redis, so waiting longer helps nobody.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long nobody asks a server that was silent when it was tried.
+const REST: Duration = Duration::from_secs(1);
 
 /// Raises each key to its value, never lowers it. `KEYS`: windows; `ARGV`: milliseconds to keep, then a value for each.
 const NOTE: &str = "
@@ -76,6 +79,63 @@ pub struct RedisStore {
 struct Numbered {
     number: u64,
     connection: ConnectionManager,
+    trust: Trust,
+}
+
+/// What is known of a connection. Behind a server that is silent each call would wait for as long as the first, one
+/// after the other on the way of one message: so one call finds out for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// No call on it has waited in vain.
+    Good,
+    /// The one before it was silent. The next call tries it, from then on.
+    Untried(Instant),
+    /// Somebody tries it.
+    Tried,
+}
+
+/// A call's turn on a connection. One that is given up while it tries lets the next one try.
+struct Turn<'a> {
+    store: &'a RedisStore,
+    number: u64,
+    connection: ConnectionManager,
+    tries: bool,
+}
+
+impl Turn<'_> {
+    /// What the call showed of the connection.
+    fn over<T>(mut self, answer: Result<T, RedisError>) -> Result<T, StoreError> {
+        match answer {
+            Ok(answer) => {
+                self.becomes(Trust::Good);
+                Ok(answer)
+            }
+            Err(error) => {
+                if error.is_timeout() {
+                    self.store.replace(self.number, self.tries, &error);
+                } else if !error.is_io_error() {
+                    // It said no, so it is there.
+                    self.becomes(Trust::Good);
+                }
+                Err(refused(&error))
+            }
+        }
+    }
+
+    fn becomes(&mut self, trust: Trust) {
+        if std::mem::take(&mut self.tries) {
+            let mut current = self.store.numbered();
+            if current.number == self.number {
+                current.trust = trust;
+            }
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.becomes(Trust::Untried(Instant::now()));
+    }
 }
 
 /// The scripts with their digests: Redis is sent a digest, and the text only when it does not know it.
@@ -107,7 +167,7 @@ impl RedisStore {
         let client = Client::open(address).map_err(unreadable)?;
         let connection = connection(&client)?;
         let scripts = Scripts { note: Script::new(NOTE), take: Script::new(TAKE), claim: Script::new(CLAIM) };
-        let connection = Arc::new(Mutex::new(Numbered { number: 0, connection }));
+        let connection = Arc::new(Mutex::new(Numbered { number: 0, connection, trust: Trust::Good }));
         Ok(Self { client, connection, namespace: namespace.into(), scripts: Arc::new(scripts) })
     }
 
@@ -132,31 +192,43 @@ impl RedisStore {
     /// Runs a command. A connection that broke is noticed by the call after it, which did no wrong: that call is made
     /// again. All calls here may be made twice.
     async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        let (number, mut connection) = self.current();
-        match command.query_async(&mut connection).await {
-            Err(error) if error.is_connection_dropped() => command.query_async(&mut connection).await,
+        let mut turn = self.turn()?;
+        let answer = match command.query_async(&mut turn.connection).await {
+            Err(error) if error.is_connection_dropped() => command.query_async(&mut turn.connection).await,
             other => other,
-        }
-        .map_err(|error| self.failed(number, &error))
+        };
+        turn.over(answer)
     }
 
-    fn current(&self) -> (u64, ConnectionManager) {
-        let current = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        (current.number, current.connection.clone())
+    fn numbered(&self) -> MutexGuard<'_, Numbered> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The client makes a connection anew that broke, but not one on which no answer comes: that is done here.
-    fn failed(&self, number: u64, error: &RedisError) -> StoreError {
-        if error.is_timeout()
-            && let Ok(connection) = connection(&self.client)
-        {
-            let mut current = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            if current.number == number {
-                tracing::warn!(%error, "Redis does not answer; connecting anew");
-                *current = Numbered { number: number + 1, connection };
+    fn turn(&self) -> Result<Turn<'_>, StoreError> {
+        let mut current = self.numbered();
+        let tries = match current.trust {
+            Trust::Good => false,
+            Trust::Untried(from) if from <= Instant::now() => true,
+            Trust::Untried(_) | Trust::Tried => {
+                return Err(StoreError::Unavailable("Redis does not answer".to_owned()));
             }
+        };
+        if tries {
+            current.trust = Trust::Tried;
         }
-        refused(error)
+        Ok(Turn { store: self, number: current.number, connection: current.connection.clone(), tries })
+    }
+
+    /// The client makes a connection anew that broke, but not one on which no answer comes: that is done here. The new
+    /// one is tried at once, unless it takes the place of one that was tried in vain.
+    fn replace(&self, number: u64, in_vain: bool, error: &RedisError) {
+        let Ok(connection) = connection(&self.client) else { return };
+        let mut current = self.numbered();
+        if current.number == number {
+            tracing::warn!(%error, "Redis does not answer; connecting anew");
+            let from = if in_vain { Instant::now() + REST } else { Instant::now() };
+            *current = Numbered { number: number + 1, connection, trust: Trust::Untried(from) };
+        }
     }
 
     /// Runs a script, as [`Self::command`] runs a command.
@@ -173,12 +245,12 @@ impl RedisStore {
         for argument in arguments {
             invocation.arg(argument);
         }
-        let (number, mut connection) = self.current();
-        match invocation.invoke_async(&mut connection).await {
-            Err(error) if error.is_connection_dropped() => invocation.invoke_async(&mut connection).await,
+        let mut turn = self.turn()?;
+        let answer = match invocation.invoke_async(&mut turn.connection).await {
+            Err(error) if error.is_connection_dropped() => invocation.invoke_async(&mut turn.connection).await,
             other => other,
-        }
-        .map_err(|error| self.failed(number, &error))
+        };
+        turn.over(answer)
     }
 
     /// The organization stays readable, so that one tenant's keys can be found; the contact does not.
@@ -248,8 +320,8 @@ fn connection(client: &Client) -> Result<ConnectionManager, StoreError> {
     let config = ConnectionManagerConfig::new()
         .set_connection_timeout(Some(PATIENCE))
         .set_response_timeout(Some(PATIENCE))
-        .set_number_of_retries(1)
-        .set_max_delay(Duration::from_millis(500));
+        // Who calls next is the retry.
+        .set_number_of_retries(0);
     ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(|error| refused(&error))
 }
 
@@ -259,9 +331,14 @@ fn millis(duration: Duration) -> i64 {
 }
 
 fn refused(error: &RedisError) -> StoreError {
+    // Their codes are none of the client's own: its disk, its memory, a script, its copies, who may enter.
+    let unwell = ["MISCONF", "OOM", "BUSY", "NOREPLICAS", "NOAUTH", "WRONGPASS"];
+    let full = |error: &RedisError| error.to_string().contains("max number of clients");
     let away = error.is_io_error()
         || error.is_timeout()
         || error.is_connection_dropped()
+        || error.code().is_some_and(|code| unwell.contains(&code))
+        || full(error)
         || matches!(
             error.kind(),
             ErrorKind::Server(
@@ -273,4 +350,32 @@ fn refused(error: &RedisError) -> StoreError {
             )
         );
     if away { StoreError::Unavailable(error.to_string()) } else { StoreError::Refused(error.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_unwell_is_away_and_one_that_is_asked_wrongly_refuses() {
+        let said = |line: &str| {
+            let answer = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+            refused(&answer.extract_error().unwrap_err())
+        };
+        for unwell in [
+            "MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist to disk.",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "BUSY Redis is busy running a script.",
+            "LOADING Redis is loading the dataset in memory",
+            "READONLY You can't write against a read only replica.",
+            "NOREPLICAS Not enough good replicas to write.",
+            "ERR max number of clients reached",
+        ] {
+            assert!(matches!(said(unwell), StoreError::Unavailable(_)), "{unwell}");
+        }
+        for wrong in ["WRONGTYPE Operation against a key holding the wrong kind of value", "ERR unknown command"] {
+            assert!(matches!(said(wrong), StoreError::Refused(_)), "{wrong}");
+        }
+    }
 }
