@@ -9,6 +9,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -31,6 +32,9 @@ const MOST_BYTES: usize = 32 << 10;
 const AT_ONCE: usize = 512;
 /// The most publishes to queues on their way: enough to keep a broker busy, and few enough that busy routes gather company.
 pub const ON_THEIR_WAY: usize = 4;
+/// How long a publish holds its place. A queue that confirms nothing (it has lost its majority) would hold it to the
+/// deadline of the broker's adapter, and a few of them all places; the other queues go on beside it.
+const HOLDS: Duration = Duration::from_secs(1);
 /// A subscription's prefetch counts bundles; this many messages of the caller's prefetch make one.
 const PER_BUNDLE: u16 = 8;
 
@@ -129,14 +133,21 @@ async fn carry(bus: Arc<dyn Bus>, routes: Arc<Routes>, topic: Topic) {
     loop {
         // Never closed. Taken before those who wait are: they gather until it is there. What goes to everybody is one
         // route, waits for no disk, and somebody looks at a page that waits for it.
-        let _place = if served.topic.is_fanout() { None } else { served.routes.places.acquire().await.ok() };
+        let place = if served.topic.is_fanout() { None } else { served.routes.places.acquire().await.ok() };
         let waiting = served.routes.take(&served.topic);
         if waiting.is_empty() {
             served.idle = true;
             return;
         }
         let (envelopes, answers): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.envelopes, one.answer)).unzip();
-        let published = bus.publish(bundles(envelopes.into_iter().flatten())).await;
+        let mut publishing = bus.publish(bundles(envelopes.into_iter().flatten()));
+        let published = match tokio::time::timeout(HOLDS, &mut publishing).await {
+            Ok(published) => published,
+            Err(_) => {
+                drop(place);
+                publishing.await
+            }
+        };
         for answer in answers {
             // Who gave up does not hear it.
             drop(answer.send(published.clone()));
