@@ -35,7 +35,7 @@ test: ## Everything: units, conformance on embedded and real servers, scenarios,
 
 sim: ## Simulate SEEDS worlds from FROM on (SEED=n ONLY=a,b: one, with its trace; MUTATION=name: with a bug put in)
 	@RUSTFLAGS='--cfg tokio_unstable' cargo run --quiet --profile sim --target-dir target/sim -p afluente-sim -- \
-		$(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(SEEDS) --from $(FROM)) \
+		$(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(SEEDS) --from $(FROM) --kept scripts/seeds) \
 		$(if $(MUTATION),--mutation $(MUTATION))
 
 web: ## The desk's page only

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::dice::Dice;
+use crate::{dice::Dice, life::Life};
 
 /// How bad it is, in thousandths of all calls.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +30,10 @@ struct State {
 
 /// The way of one process to one dependency. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Air(Arc<Mutex<State>>);
+pub struct Air {
+    state: Arc<Mutex<State>>,
+    life: Life,
+}
 
 impl Air {
     /// Air that never moves, for the conformance suites and for whoever looks on.
@@ -40,11 +43,22 @@ impl Air {
 
     /// Air that is as bad as `odds`.
     pub fn new(dice: Dice, odds: Odds) -> Self {
-        Self(Arc::new(Mutex::new(State { dice, odds, away: None })))
+        Self { state: Arc::new(Mutex::new(State { dice, odds, away: None })), life: Life::default() }
+    }
+
+    /// The same way, for one life of the process: when it is over, nothing of it arrives any more.
+    #[must_use]
+    pub(crate) fn of(&self, life: &Life) -> Self {
+        Self { state: Arc::clone(&self.state), life: life.clone() }
+    }
+
+    /// Whose way it is.
+    pub(crate) const fn life(&self) -> &Life {
+        &self.life
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing gets through for so long.
@@ -73,6 +87,7 @@ impl Air {
         if let Some(pause) = pause {
             tokio::time::sleep(pause).await;
         }
+        self.life.goes_on();
     }
 
     fn falls(&self, odds: impl Fn(Odds) -> u64) -> bool {
@@ -86,6 +101,7 @@ impl Air {
     /// # Errors
     /// It did not arrive.
     pub async fn there(&self) -> Result<(), String> {
+        self.life.goes_on();
         if self.is_away() {
             tokio::time::sleep(Duration::from_millis(5)).await;
             return Err("it is away".to_owned());

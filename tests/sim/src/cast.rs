@@ -15,6 +15,7 @@ use crate::{
     dice::Dice,
     plan::{HORIZON, Item},
     record::Sent,
+    visitor::visit,
     world::{World, event, organization, queue, user},
 };
 
@@ -31,24 +32,37 @@ pub(crate) fn address(number: usize) -> String {
 /// A contact who writes `messages`.
 pub(crate) async fn contact(world: Arc<World>, house: usize, number: usize, messages: usize) {
     let mut dice = Dice::of(world.plan.seed, &format!("contact {house} {number}"));
+    let mut camera = Dice::of(world.plan.seed, &format!("camera {house} {number}"));
+    let pictures = world.plan.has(&Item::Pictures);
     let noisy = world.plan.has(&Item::WebhookNoise);
     let from = address(number);
     let mut refused = false;
-    for n in 0..messages {
-        tokio::time::sleep(dice.millis(0, 12_000)).await;
+    let mut words = |dice: &mut Dice, n: usize| {
         let text = match dice.below(100) {
             0..=5 => "STOP".to_owned(),
             6..=20 if refused => "START".to_owned(),
             _ => format!("h{house} contact {number} says {n}"),
         };
         refused = text == "STOP" || (refused && text != "START");
+        text
+    };
+    if world.is_linked(house) {
+        let texts = (0..messages).map(|n| words(&mut dice, n)).collect();
+        return visit(world, house, number, texts).await;
+    }
+    for n in 0..messages {
+        tokio::time::sleep(dice.millis(0, 12_000)).await;
+        let text = words(&mut dice, n);
         let id = format!("in-{number}-{n}");
         let mut at = world.now();
         if dice.chance(60) {
             at = domain::Timestamp::from_millis(at.millis() - i64::try_from(LONG_AGO.as_millis()).unwrap_or(0));
         }
         world.record.known().written.insert(event(house, &format!("message:{id}")), (house, text.clone()));
-        let told = json!({ "id": id, "from": from, "text": text, "at": at.millis() });
+        let mut told = json!({ "id": id, "from": from, "text": text, "at": at.millis() });
+        if pictures && camera.chance(300) {
+            told["picture"] = json!(true);
+        }
         if noisy && dice.chance(400) {
             // The next one does not wait for this one.
             world.tell(house, told, dice.millis(0, 3_000));
@@ -164,8 +178,12 @@ impl Agent {
             self.dice.pick(&stuck).cloned()
         };
         if let Some(one) = stuck {
-            *self.world.record.known().decisions.entry(one.id).or_default() += 1;
-            self.order(Command::Retry { conversation: one.conversation, message: one.id }).await;
+            let id = self.next();
+            let answer = self.click(id, Command::Retry { conversation: one.conversation, message: one.id }).await;
+            // Who was told no has decided nothing. Who heard nothing may have.
+            if !matches!(answer, Some(Err(_))) {
+                *self.world.record.known().decisions.entry(one.id).or_default() += 1;
+            }
         }
     }
 
@@ -209,18 +227,31 @@ impl Agent {
     }
 }
 
-/// Somebody who sends parked messages again now and then.
+/// Somebody who decides about parked messages now and then, mostly that they go again.
 pub(crate) async fn operator(world: Arc<World>) {
     let mut dice = Dice::of(world.plan.seed, "operator");
+    let mut rulings = Dice::of(world.plan.seed, "rulings");
     let end = Instant::now() + HORIZON;
     while Instant::now() < end {
         tokio::time::sleep(dice.millis(3_000, 15_000)).await;
         let Ok(parked) = world.store.list(None, 100).await else { continue };
         let Some(one) = dice.pick(&parked) else { continue };
+        let ruling = match rulings.below(100) {
+            0..=14 => Ruling::Again,
+            15..=22 => Ruling::Arrived,
+            23..=30 => Ruling::Failed,
+            31..=36 => Ruling::Discard,
+            _ => Ruling::Redrive,
+        };
         if let Some(message) = one.message {
-            *world.record.known().decisions.entry(message).or_default() += 1;
+            let mut known = world.record.known();
+            match ruling {
+                Ruling::Redrive | Ruling::Again => *known.decisions.entry(message).or_default() += 1,
+                // From now on the store tells what a person said.
+                Ruling::Arrived | Ruling::Failed | Ruling::Discard => drop(known.judged.insert(message)),
+            }
         }
-        world.record.note(|| format!("the operator sends {} again ({})", one.id, one.place));
-        let _ = world.store.request(&[one.id], &Asked::of(Ruling::Redrive), world.now()).await;
+        world.record.note(|| format!("the operator decides {ruling:?} about {} ({})", one.id, one.place));
+        let _ = world.store.request(&[one.id], &Asked::of(ruling), world.now()).await;
     }
 }

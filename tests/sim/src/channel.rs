@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use channel_kit::{
-    Arrival, Arrived, ChannelType, Heard, Ingress, Malformed, Misconfigured, OpenAccount, Outbound, Part, Verified,
-    Webhook, WebhookRequest,
+    Arrival, Arrived, ByLink, ChannelType, FetchError, FetchMedia, Fetched, Heard, Ingress, Link, Malformed,
+    Misconfigured, OpenAccount, Outbound, Part, Poll, PollError, Polled, Verified, Visitor, Webhook, WebhookRequest,
     http::{AccountHttp, NoAnswer, ProviderRequest, RequestBody},
 };
 use domain::{
-    Account, Address, Capabilities, Content, DeliveryState, Failure, InboundMessage, LengthUnit, Outcome, Profile,
-    Receipt, ReceiptSupport, Timestamp, error::codes,
+    Account, Address, Capabilities, Content, DeliveryState, Failure, InboundMessage, LengthUnit, Media, MediaKind,
+    MediaSource, Outcome, Profile, Receipt, ReceiptSupport, Timestamp, error::codes,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +21,16 @@ pub(crate) const NAME: &str = "whatsapp";
 pub(crate) const SECRET_HEADER: &str = "x-sim-secret";
 /// What it says.
 pub(crate) const SECRET: &str = "a-secret-of-the-provider";
+/// The setting of an account whose provider is asked.
+pub(crate) const POLLED: &str = "polled";
+/// The setting of an account whose contacts hold connections open.
+pub(crate) const LINKED: &str = "linked";
+/// Where a part is sent.
+pub(crate) const SEND: &str = "/send";
+/// Where updates are asked for.
+pub(crate) const UPDATES: &str = "/updates";
+/// Where a picture is.
+pub(crate) const PICTURE: &str = "/pictures/{id}";
 /// The most characters of one part: most messages have several.
 const TEXT: u32 = 40;
 
@@ -49,9 +59,17 @@ impl ChannelType for Phone {
         }
     }
 
-    fn open(&self, _account: &Account) -> Result<OpenAccount, Misconfigured> {
-        let ingress = Ingress::Webhook(Arc::new(Hook));
-        Ok(OpenAccount { ingress, outbound: Arc::new(Line), media: None, templates: None, prepare: None })
+    fn open(&self, account: &Account) -> Result<OpenAccount, Misconfigured> {
+        let is = |way: &str| account.settings.contains_key(way);
+        let (ingress, outbound): (_, Arc<dyn Outbound>) = if is(LINKED) {
+            (Ingress::Link(Arc::new(Chat)), Arc::new(ByLink))
+        } else if is(POLLED) {
+            (Ingress::Poll(Arc::new(Asking)), Arc::new(Line))
+        } else {
+            (Ingress::Webhook(Arc::new(Hook)), Arc::new(Line))
+        };
+        let media: Arc<dyn FetchMedia> = Arc::new(Pictures);
+        Ok(OpenAccount { ingress, outbound, media: Some(media), templates: None, prepare: None })
     }
 }
 
@@ -84,12 +102,92 @@ fn arrival(event: &Value) -> Option<Arrival> {
         let receipt = Receipt { provider_ids: vec![id.clone()], state, at, failure };
         (format!("receipt:{id}:{state:?}"), Arrived::Receipt(receipt))
     } else {
-        let content = Content::text(text("text")?);
+        let content = content(&id, text("text")?, event.get("picture").is_some());
         let profile = Profile { name: Some(from.clone()), ..Profile::default() };
         let message = InboundMessage { provider_id: id.clone(), content, profile, reply_to: None };
         (format!("message:{id}"), Arrived::Message(message))
     };
     Some(Arrival { key, address: Address::new(from), at: Some(at), what })
+}
+
+fn content(id: &str, text: String, with_picture: bool) -> Content {
+    if !with_picture {
+        return Content::text(text);
+    }
+    Content::Media(Media {
+        kind: MediaKind::Image,
+        mime: "image/png".to_owned(),
+        name: None,
+        caption: Some(text),
+        size: None,
+        source: MediaSource::Pending { reference: id.to_owned(), expires_at: None },
+    })
+}
+
+fn get(url: String, template: &'static str) -> ProviderRequest {
+    let deadline = Duration::from_secs(12);
+    ProviderRequest {
+        method: http::Method::GET,
+        url,
+        template,
+        headers: Vec::new(),
+        body: RequestBody::Empty,
+        deadline,
+    }
+}
+
+struct Asking;
+
+#[async_trait]
+impl Poll for Asking {
+    async fn poll(&self, cursor: Option<&str>, http: &AccountHttp) -> Result<Polled, PollError> {
+        let url = format!("https://provider.test/updates?after={}", cursor.unwrap_or("0"));
+        let away = |after, reason: String| PollError::Unavailable { after, reason };
+        let answer = http.call(get(url, UPDATES)).await.map_err(|why| away(None, why.to_string()))?;
+        match answer.status {
+            200 => {}
+            401 => return Err(PollError::Misconfigured("401".to_owned())),
+            status => return Err(away(answer.retry_after, status.to_string())),
+        }
+        let updates: Vec<Value> =
+            serde_json::from_slice(&answer.body).map_err(|error| away(None, error.to_string()))?;
+        let mut polled = Polled { heard: Heard::default(), cursor: cursor.map(str::to_owned) };
+        for update in &updates {
+            let told = &update["told"];
+            let said = arrival(told).map(|one| vec![one]).ok_or_else(|| Malformed("not an event".to_owned()));
+            polled.heard.add(said, || told.to_string().into());
+            polled.cursor = update["number"].as_u64().map(|number| number.to_string()).or(polled.cursor);
+        }
+        Ok(polled)
+    }
+}
+
+struct Chat;
+
+impl Link for Chat {
+    fn receive(&self, frame: &str, visitor: &Visitor) -> Result<Vec<Arrival>, Malformed> {
+        let mut told: Value = serde_json::from_str(frame).map_err(|error| Malformed(error.to_string()))?;
+        told["from"] = Value::from(visitor.address.as_str());
+        arrival(&told).map(|one| vec![one]).ok_or_else(|| Malformed("not a message".to_owned()))
+    }
+}
+
+struct Pictures;
+
+#[async_trait]
+impl FetchMedia for Pictures {
+    async fn fetch(&self, media: &Media, http: &AccountHttp) -> Result<Fetched, FetchError> {
+        let MediaSource::Pending { reference, .. } = &media.source else {
+            return Err(FetchError::Lost("not_found".to_owned()));
+        };
+        let request = get(format!("https://provider.test/pictures/{reference}"), PICTURE);
+        match http.call(request).await {
+            Ok(answer) if answer.status == 200 => Ok(Fetched { mime: None, bytes: answer.body }),
+            Ok(answer) if matches!(answer.status, 400 | 410) => Err(FetchError::Lost("not_found".to_owned())),
+            Ok(answer) => Err(FetchError::Unavailable(answer.status.to_string())),
+            Err(why) => Err(FetchError::Unavailable(why.to_string())),
+        }
+    }
 }
 
 struct Line;
@@ -103,7 +201,7 @@ impl Outbound for Line {
         let request = ProviderRequest {
             method: http::Method::POST,
             url: "https://provider.test/send".to_owned(),
-            template: "/send",
+            template: SEND,
             headers: Vec::new(),
             body: RequestBody::Json(json!({ "key": part.key, "to": part.address.as_str(), "text": text })),
             deadline: Duration::from_secs(10),

@@ -3,15 +3,21 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
+    io::Write as _,
+    path::PathBuf,
     process::ExitCode,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
 use afluente_sim::{
     mutation::Mutation,
     oracle::invariant,
-    plan::Plan,
+    plan::{Plan, kept_seeds},
     run::{Outcome, run, shrink},
 };
 use clap::Parser;
@@ -47,6 +53,9 @@ struct Arguments {
     /// Prints failing seeds without looking for their shortest trace.
     #[arg(long)]
     quick: bool,
+    /// A file of seeds that failed once, a line each: they run first, and new ones join them.
+    #[arg(long)]
+    kept: Option<PathBuf>,
     /// Prints what the services log, of one seed.
     #[arg(long)]
     log: bool,
@@ -85,22 +94,31 @@ fn tell(plan: &Plan, outcome: &Outcome) {
 }
 
 fn many(arguments: &Arguments) -> ExitCode {
-    let [next, failed, done, shelved] = [const { AtomicU64::new(0) }; 4];
+    let kept = match arguments.kept.as_deref().map(kept_seeds).transpose() {
+        Ok(kept) => kept.unwrap_or_default(),
+        Err(error) => {
+            println!("the kept seeds cannot be read: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let seeds = || kept.iter().copied().chain(arguments.from..arguments.from.saturating_add(arguments.seeds));
+    let queue = Mutex::new(seeds());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let [failed, done, shelved] = [const { AtomicU64::new(0) }; 3];
     thread::scope(|scope| {
         for _ in 0..arguments.jobs.max(1) {
             scope.spawn(|| {
-                while failed.load(Ordering::SeqCst) < arguments.enough {
-                    let turn = next.fetch_add(1, Ordering::SeqCst);
-                    if turn >= arguments.seeds {
-                        return;
-                    }
-                    let plan = Plan::of(arguments.from + turn);
+                while failed.load(Ordering::SeqCst) < arguments.enough
+                    && let Some(seed) = next()
+                {
+                    let plan = Plan::of(seed);
                     let outcome = run(&plan, arguments.mutation, false);
                     done.fetch_add(1, Ordering::SeqCst);
                     shelved.fetch_add(outcome.shelved, Ordering::SeqCst);
                     if !outcome.findings.is_empty() {
                         failed.fetch_add(1, Ordering::SeqCst);
                         report(&plan, &outcome, arguments);
+                        join(seed, &kept, &outcome, arguments);
                     }
                 }
             });
@@ -110,6 +128,20 @@ fn many(arguments: &Arguments) -> ExitCode {
     let shelved = shelved.into_inner();
     println!("{done} seeds from {}: {failed} break an invariant; {shelved} messages lay on shelves", arguments.from);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// A seed that failed runs first from now on. Bugs that were put in are found on purpose.
+fn join(seed: u64, kept: &[u64], outcome: &Outcome, arguments: &Arguments) {
+    let Some(path) = &arguments.kept else { return };
+    if kept.contains(&seed) || arguments.mutation.is_some() {
+        return;
+    }
+    let line = format!("{seed} # {}\n", outcome.findings.first().map_or("", String::as_str));
+    let joined = fs::OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(line.as_bytes()));
+    match joined {
+        Ok(()) => println!("seed {seed} has joined {}", path.display()),
+        Err(error) => println!("seed {seed} could not join {}: {error}", path.display()),
+    }
 }
 
 /// The findings of a seed, and the shortest trace that shows the first of them.

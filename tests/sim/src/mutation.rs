@@ -32,11 +32,15 @@ pub enum Mutation {
     ConsentUntold,
     /// What the broker brings again goes out before what lies on the account's shelf, the shelf's marker too.
     MarkerFirst,
+    /// What was polled counts as taken up to one further than it is.
+    CursorAhead,
+    /// Pictures are said to be kept before they are.
+    PictureDropped,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::AckBeforeConfirm,
         Self::AnswerBeforeConfirm,
         Self::DedupOff,
@@ -46,6 +50,8 @@ impl Mutation {
         Self::ConsentIgnored,
         Self::ConsentUntold,
         Self::MarkerFirst,
+        Self::CursorAhead,
+        Self::PictureDropped,
     ];
 }
 
@@ -61,6 +67,8 @@ impl fmt::Display for Mutation {
             Self::ConsentIgnored => "consent-ignored",
             Self::ConsentUntold => "consent-untold",
             Self::MarkerFirst => "marker-first",
+            Self::CursorAhead => "cursor-ahead",
+            Self::PictureDropped => "picture-dropped",
         };
         f.write_str(name)
     }
@@ -92,6 +100,8 @@ pub(crate) fn apply(mutation: Option<Mutation>, role: Role, mut env: Env) -> Env
             env.consents = Arc::new(stores::AgreeingConsents(env.consents));
         }
         (Some(Mutation::ConsentUntold), Role::Router) => env.bus = Arc::new(Changed::untold(env.bus)),
+        (Some(Mutation::CursorAhead), Role::Channel) => env.cursors = Arc::new(stores::HastyCursors(env.cursors)),
+        (Some(Mutation::PictureDropped), Role::Channel) => env.blobs = Arc::new(stores::DroppingBlobs(env.blobs)),
         (Some(Mutation::MarkerFirst), Role::Channel) => env.shelves = Arc::new(stores::BlindShelves(env.shelves)),
         _ => {}
     }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::{Content, ConversationId, MessageId, ParkedId, Permit, Permitted, SendRequest, error::codes};
 use ports::{Bus as _, bus::Envelope, topology::Topic};
+use serde_json::json;
 use wire::Wire as _;
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     cast::address,
     dice::Dice,
     plan::{Role, Strike},
+    updates::Kept,
     world::{PARTITIONS, World, account, thread},
 };
 
@@ -101,9 +103,20 @@ async fn forge(world: &World, house: usize, number: usize) {
     }
 }
 
-/// A call that makes no sense, until it is accepted: it must be parked.
+/// A call or an update that makes no sense, until it is accepted: it must be parked.
 async fn babble(world: &World, house: usize, number: usize) {
     let mut dice = Dice::of(world.plan.seed, &format!("garbage {number}"));
+    if world.is_linked(house) {
+        // Nobody but a page could say it, and it is told so.
+        return;
+    }
+    if world.is_polled(house) {
+        let Some(provider) = world.providers.get(house) else { return };
+        let told = json!({ "garbage": number });
+        let id = parked(house, &told.to_string());
+        provider.updates.offer(told, Kept::Garbage(id));
+        return;
+    }
     let body = format!("{{\"garbage\": {number}");
     loop {
         if let Some(running) = world.any(Role::Channel, &mut dice)
@@ -113,8 +126,13 @@ async fn babble(world: &World, house: usize, number: usize) {
         }
         tokio::time::sleep(dice.millis(300, 3_000)).await;
     }
-    let digest = hex::encode(ring::digest::digest(&ring::digest::SHA256, body.as_bytes()));
-    let id = ParkedId::derive(&[&account(house).to_string(), "webhook", &digest]);
+    let id = parked(house, &body);
     world.record.note(|| format!("garbage is accepted: {id} ({})", codes::WEBHOOK_MALFORMED));
     world.record.known().garbage.push(id);
+}
+
+/// What a body of a house that makes no sense is parked as.
+fn parked(house: usize, body: &str) -> ParkedId {
+    let digest = hex::encode(ring::digest::digest(&ring::digest::SHA256, body.as_bytes()));
+    ParkedId::derive(&[&account(house).to_string(), "webhook", &digest])
 }

@@ -16,9 +16,11 @@ use crate::{
 pub(crate) fn judge(world: &World) -> Vec<String> {
     let mut findings = world.record.known().problems.clone();
     findings.extend(world.store.tables().broken.clone());
+    outgoing::read_mailboxes(world);
     findings.extend(incoming::conserved(world));
     findings.extend(incoming::once(world));
     findings.extend(incoming::ordered(world));
+    findings.extend(incoming::pictures(world));
     findings.extend(outgoing::conserved(world));
     findings.extend(outgoing::once(world));
     findings.extend(outgoing::ordered(world));

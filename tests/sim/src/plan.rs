@@ -1,7 +1,7 @@
 //! What will happen in the world of a seed: who is there, and what goes wrong. A list, so that a failure can be told
 //! with most of it left out.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, fs, io, path::Path, time::Duration};
 
 use crate::dice::Dice;
 
@@ -98,6 +98,12 @@ pub enum Item {
     WebhookNoise,
     /// A strike at its time.
     Strike(Duration, Strike),
+    /// The provider of a house does not call: it is asked, again and again, for what it has.
+    Polled(usize),
+    /// The contacts of a house are visitors of a page, who hold a connection open.
+    Linked(usize),
+    /// Contacts send pictures now and then.
+    Pictures,
 }
 
 impl fmt::Display for Item {
@@ -142,6 +148,7 @@ impl Plan {
             items.push(Item::Strike(at, strike(&mut dice)));
         }
         items.extend(flood(&mut Dice::of(seed, "flood")));
+        items.extend(ways(&mut Dice::of(seed, "ways")));
         Self { seed, items: items.into_iter().enumerate().collect() }
     }
 
@@ -161,6 +168,16 @@ impl Plan {
     pub fn has(&self, item: &Item) -> bool {
         self.items.iter().any(|(_, one)| one == item)
     }
+}
+
+/// The seeds in a file, one a line, each with what it found behind a `#`.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn kept_seeds(path: &Path) -> io::Result<Vec<u64>> {
+    let text = fs::read_to_string(path)?;
+    let seed = |line: &str| line.split('#').next().unwrap_or_default().trim().parse().ok();
+    Ok(text.lines().filter_map(seed).collect())
 }
 
 fn size(drawn: u64) -> usize {
@@ -186,6 +203,22 @@ fn flood(dice: &mut Dice) -> Vec<Item> {
         let at = dice.between(Duration::from_secs(5), HORIZON);
         let house = size(dice.below(HOUSES as u64));
         items.push(Item::Strike(at, Strike::Throttle(house, dice.millis(2_000, 25_000))));
+    }
+    items
+}
+
+/// How messages come in, and what comes with them.
+fn ways(dice: &mut Dice) -> Vec<Item> {
+    let mut items = Vec::new();
+    let house = size(dice.below(HOUSES as u64));
+    if dice.chance(300) {
+        items.push(Item::Polled(house));
+    }
+    if dice.chance(300) {
+        items.push(Item::Linked((house + 1) % HOUSES));
+    }
+    if dice.chance(400) {
+        items.push(Item::Pictures);
     }
     items
 }

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -17,6 +17,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::{door::Doorkeeper, life::Life};
+
 /// How long a task that ended with an error rests before it is started again.
 const REST: Duration = Duration::from_millis(200);
 
@@ -25,7 +27,7 @@ const REST: Duration = Duration::from_millis(200);
 struct Fuse {
     /// The process dies at this step from now; not burning when below 1.
     steps: AtomicI64,
-    blown: AtomicBool,
+    life: Life,
     death: Notify,
 }
 
@@ -33,10 +35,10 @@ impl Fuse {
     /// Whether the next step may be taken.
     fn step(&self) -> bool {
         if self.steps.load(Ordering::SeqCst) > 0 && self.steps.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.blown.store(true, Ordering::SeqCst);
+            self.life.end();
             self.death.notify_one();
         }
-        !self.blown.load(Ordering::SeqCst)
+        !self.life.is_over()
     }
 }
 
@@ -62,9 +64,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `tasks` as the supervisor does: one that fails is started again.
-    pub(crate) fn start(tasks: Vec<Task>) -> Arc<Self> {
-        let process = Arc::new(Self { fuse: Arc::default(), drain: Drain::default(), tasks: Mutex::default() });
+    /// Starts `tasks` as the supervisor does: one that fails is started again. What they let go of ends with `life`.
+    pub(crate) fn start(tasks: Vec<Task>, life: Life) -> Arc<Self> {
+        let fuse = Arc::new(Fuse { life, ..Fuse::default() });
+        let process = Arc::new(Self { fuse, drain: Drain::default(), tasks: Mutex::default() });
         for task in tasks {
             let drain = process.drain.clone();
             process.spawn(async move {
@@ -74,6 +77,18 @@ impl Process {
             });
         }
         process
+    }
+
+    /// The drain that its routes know.
+    pub(crate) fn drain(&self) -> Drain {
+        self.drain.clone()
+    }
+
+    /// Answers `doorkeeper`'s door with `http`.
+    pub(crate) fn answer(&self, doorkeeper: Doorkeeper, http: axum::Router) {
+        self.spawn(async move {
+            drop(axum::serve(doorkeeper, http).await);
+        });
     }
 
     fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
@@ -106,7 +121,7 @@ impl Process {
 
     /// Takes away what a dead process leaves. Answers what panicked in its life.
     pub(crate) async fn bury(&self) -> Vec<String> {
-        self.fuse.blown.store(true, Ordering::SeqCst);
+        self.fuse.life.end();
         let mut tasks = std::mem::take(&mut *self.tasks());
         tasks.abort_all();
         finish(&mut tasks).await

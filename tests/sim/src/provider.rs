@@ -1,4 +1,5 @@
-//! The providers, one for each house: they take sends, answer well or badly, and report back.
+//! The providers, one for each house: they take sends, answer well or badly, and report back; they are asked for what
+//! happened and for the pictures in it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -11,7 +12,14 @@ use channel_kit::http::{Exchange, NoAnswer, ProviderRequest, ProviderResponse, R
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{dice::Dice, record::Seen, world::World};
+use crate::{
+    channel::{PICTURE, SEND, UPDATES},
+    dice::Dice,
+    life::Life,
+    record::Seen,
+    updates::Updates,
+    world::World,
+};
 
 /// How a provider may answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +45,15 @@ pub(crate) struct Provider {
     noisy: bool,
     /// Takes nothing until then.
     throttled: Mutex<Option<Instant>>,
+    /// What it has to tell, if it does not call.
+    pub updates: Updates,
 }
 
 impl Provider {
     /// The provider of `house`.
     pub(crate) fn new(house: usize, world: Weak<World>, seed: u64, noisy: bool) -> Self {
         let dice = Mutex::new(Dice::of(seed, &format!("provider {house}")));
-        Self { house, world, dice, noisy, throttled: Mutex::default() }
+        Self { house, world, dice, noisy, throttled: Mutex::default(), updates: Updates::default() }
     }
 
     /// Takes nothing for so long.
@@ -122,25 +132,56 @@ impl Provider {
     }
 }
 
-fn answer(status: u16, body: &str, retry_after: Option<Duration>) -> ProviderResponse {
-    let body = Bytes::copy_from_slice(body.as_bytes());
-    ProviderResponse { status, retry_after, content_type: Some("text/plain".to_owned()), body }
+/// The bytes of the picture that came with a message of a house.
+pub(crate) fn picture(house: usize, message: &str) -> Bytes {
+    Bytes::from(format!("the picture of {message} in house {house}"))
+}
+
+/// The end of a request's address: what it asks for.
+fn asked(request: &ProviderRequest) -> &str {
+    request.url.rsplit(['/', '=']).next().unwrap_or_default()
+}
+
+fn answer(status: u16, body: impl Into<Bytes>, retry_after: Option<Duration>) -> ProviderResponse {
+    ProviderResponse { status, retry_after, content_type: Some("text/plain".to_owned()), body: body.into() }
+}
+
+impl Provider {
+    /// Does what is asked. `told`: it will say so.
+    async fn carry_out(&self, world: &World, request: &ProviderRequest, told: bool) -> ProviderResponse {
+        match (request.template, &request.body) {
+            (SEND, RequestBody::Json(body)) => answer(200, self.take(world, body, told), None),
+            (UPDATES, _) => {
+                let number = asked(request).parse().unwrap_or(0);
+                self.updates.forget(number, &mut world.record.known());
+                answer(200, Value::from(self.updates.page(number).await).to_string(), None)
+            }
+            (PICTURE, _) => answer(200, picture(self.house, asked(request)), None),
+            _ => answer(400, "", None),
+        }
+    }
+
+    /// Whoever is refused a picture need not ask again.
+    fn withhold(&self, world: &World, request: &ProviderRequest) {
+        if request.template == PICTURE {
+            world.record.known().withheld.insert((self.house, asked(request).to_owned()));
+        }
+    }
 }
 
 #[async_trait]
 impl Exchange for Provider {
     async fn exchange(&self, request: ProviderRequest) -> Result<ProviderResponse, NoAnswer> {
         let Some(world) = self.world.upgrade() else { return Err(NoAnswer::NotSent("the world has ended".into())) };
-        let RequestBody::Json(body) = request.body else { return Ok(answer(400, "", None)) };
         let mood = self.mood(world.is_calm());
         let (there, back) = self.draw(|dice| (dice.millis(5, 120), dice.millis(5, 120)));
         if mood == Mood::NoConnection {
             return Err(NoAnswer::NotSent("connection refused".to_owned()));
         }
         tokio::time::sleep(there).await;
-        let id = match mood {
-            Mood::Fine => Some(self.take(&world, &body, true)),
-            Mood::Broken(true) | Mood::Silent(true) => Some(self.take(&world, &body, false)),
+        let done = match mood {
+            Mood::Fine => Some(self.carry_out(&world, &request, true).await),
+            Mood::Broken(true) | Mood::Silent(true) => Some(self.carry_out(&world, &request, false).await),
             _ => None,
         };
         if mood != Mood::Fine {
@@ -153,27 +194,35 @@ impl Exchange for Provider {
         Ok(match mood {
             Mood::Throttled => answer(429, "", self.draw(|dice| dice.chance(500).then(|| dice.millis(200, 3_000)))),
             Mood::Away => answer(503, "", None),
-            Mood::Rejected => answer(400, "", None),
-            Mood::OptedOut => answer(410, "", None),
+            Mood::Rejected | Mood::OptedOut => {
+                self.withhold(&world, &request);
+                answer(if mood == Mood::Rejected { 400 } else { 410 }, "", None)
+            }
             Mood::Revoked => answer(401, "", None),
             Mood::Broken(_) => answer(500, "", None),
             Mood::Silent(_) => return Err(NoAnswer::Unknown("no answer in time".to_owned())),
-            Mood::Fine | Mood::NoConnection => answer(200, &id.unwrap_or_default(), None),
+            Mood::Fine | Mood::NoConnection => done.unwrap_or_else(|| answer(400, "", None)),
         })
     }
 }
 
-/// The provider of a house, for accounts of that house only.
-pub(crate) fn of_house(providers: &[Arc<Provider>], house: usize) -> Option<Arc<dyn Exchange>> {
-    providers.get(house).map(|one| Arc::clone(one) as Arc<dyn Exchange>)
+/// The way of one life of a process to the provider of a house.
+struct Way {
+    provider: Option<Arc<Provider>>,
+    life: Life,
 }
 
-/// The way to no provider.
-pub(crate) struct Nobody;
+/// The provider of a house, for accounts of that house only.
+pub(crate) fn of_house(providers: &[Arc<Provider>], house: usize, life: &Life) -> Arc<dyn Exchange> {
+    Arc::new(Way { provider: providers.get(house).cloned(), life: life.clone() })
+}
 
 #[async_trait]
-impl Exchange for Nobody {
-    async fn exchange(&self, _request: ProviderRequest) -> Result<ProviderResponse, NoAnswer> {
-        Err(NoAnswer::NotSent("there is no such provider".to_owned()))
+impl Exchange for Way {
+    async fn exchange(&self, request: ProviderRequest) -> Result<ProviderResponse, NoAnswer> {
+        match &self.provider {
+            Some(provider) => self.life.while_it_lasts(provider.exchange(request)).await,
+            None => Err(NoAnswer::NotSent("there is no such provider".to_owned())),
+        }
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -131,6 +131,7 @@ fn act(world: &Arc<World>) -> JoinSet<()> {
             Item::Operator => drop(acts.spawn(operator(world))),
             Item::Strike(at, strike) => drop(acts.spawn(nemesis::strike(world, *number, at, strike))),
             Item::Haste | Item::BrokerNoise | Item::StoreNoise | Item::ProviderNoise | Item::WebhookNoise => {}
+            Item::Polled(_) | Item::Linked(_) | Item::Pictures => {}
         }
     }
     acts
@@ -166,7 +167,8 @@ async fn rests(world: &World, folder: &Path, acts: &mut JoinSet<()>) -> bool {
 fn unrest(world: &World, folder: &Path) -> String {
     let tables = world.store.tables();
     let waits = [
-        ("webhook calls", world.calls()),
+        ("webhook calls", world.calls.load(Ordering::SeqCst)),
+        ("updates that nobody asked for", world.providers.iter().map(|one| one.updates.kept()).sum()),
         ("messages at the broker", usize::try_from(world.broker.holds()).unwrap_or(usize::MAX)),
         ("rows in the outbox", tables.outbox.len()),
         ("messages on shelves", tables.shelved.len()),

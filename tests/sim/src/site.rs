@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use axum::Extension;
 use channel_kit::{KitConfig, channel_service_over};
 use domain::Account;
 use ports::Clock;
@@ -23,6 +24,8 @@ use tokio::sync::Notify;
 use crate::{
     air::Air,
     channel::Phone,
+    door::{Door, door},
+    life::Life,
     mutation,
     plan::{Place, Role},
     process::Process,
@@ -42,8 +45,12 @@ pub(crate) struct Running {
     pub process: Arc<Process>,
     /// Its name and which of its lives this is.
     pub life: String,
+    /// Whether that has ended.
+    pub alive: Life,
     /// Its routes.
     pub http: axum::Router,
+    /// Where connections come in that stay open.
+    pub door: Door,
     /// The router's commands, of a router.
     pub router: Option<RouterHandle>,
 }
@@ -137,6 +144,8 @@ impl Site {
                 None => running.process.bury().await,
                 Some(_) => running.process.stop(DRAIN).await,
             };
+            // What it had in hand goes to others, whoever of its tasks holds it.
+            world.broker.blip(Some(&self.place.to_string()));
             world.record.note(|| format!("{} {}", running.life, if order.is_none() { "is dead" } else { "has ended" }));
             world.record.known().problems.extend(panics.into_iter().map(|panic| format!("panic: {panic}")));
             if order == Some(Order::End) {
@@ -150,9 +159,10 @@ impl Site {
 
     fn start(&self, world: &Arc<World>, life: u32) -> Running {
         let name = self.place.to_string();
-        let env = mutation::apply(world.mutation, self.place.role, self.env(world, &name));
+        let alive = Life::default();
+        let env = mutation::apply(world.mutation, self.place.role, self.env(world, &name, &alive));
         let (service, router) = match self.place.role {
-            Role::Channel => (channel(world, env), None),
+            Role::Channel => (channel(world, env, &alive), None),
             Role::Router => {
                 let (service, handle) = router(env);
                 (service, Some(handle))
@@ -162,11 +172,14 @@ impl Site {
         let Service { tasks, http, .. } = service;
         let life = format!("{name}.{life}");
         world.record.note(|| format!("{life} is alive"));
-        Running { process: Process::start(tasks), life, http, router }
+        let process = Process::start(tasks, alive.clone());
+        let (door, doorkeeper) = door();
+        process.answer(doorkeeper, http.clone().layer(Extension(process.drain())));
+        Running { process, life, alive, http, door, router }
     }
 
-    fn env(&self, world: &World, name: &str) -> Env {
-        let store = Arc::new(world.store.through(self.to_store.clone()));
+    fn env(&self, world: &World, name: &str, life: &Life) -> Env {
+        let store = Arc::new(world.store.through(self.to_store.of(life)));
         let (http, metrics) = chassis();
         Env {
             replica: name.into(),
@@ -175,7 +188,7 @@ impl Site {
             data: Arc::new(self.disk.clone()),
             clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
             // As in production, messages that wait for the same route travel together.
-            bus: Arc::new(BundledBus::new(Arc::new(world.broker.through(name, self.to_broker.clone())))),
+            bus: Arc::new(BundledBus::new(Arc::new(world.broker.through(name, self.to_broker.of(life))))),
             journal: store.clone(),
             views: store.clone(),
             directory: store.clone(),
@@ -215,7 +228,7 @@ pub(crate) fn key() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&KEY).expect("a key")
 }
 
-fn channel(world: &Arc<World>, env: Env) -> Service {
+fn channel(world: &Arc<World>, env: Env, life: &Life) -> Service {
     let mut public = [0; 32];
     public.copy_from_slice(key().public_key().as_ref());
     let config = KitConfig {
@@ -230,10 +243,10 @@ fn channel(world: &Arc<World>, env: Env) -> Service {
         drain: Duration::from_secs(5),
         ..KitConfig::new(public, *b"a media secret of at least 32 by")
     };
-    let providers = world.providers.clone();
+    let (providers, life) = (world.providers.clone(), life.clone());
     let exchanges = Arc::new(move |account: &Account| {
         let house = house_of(account.organization).unwrap_or(usize::MAX);
-        provider::of_house(&providers, house).unwrap_or_else(|| Arc::new(provider::Nobody))
+        provider::of_house(&providers, house, &life)
     });
     channel_service_over(Arc::new(Phone), config, env, exchanges)
 }

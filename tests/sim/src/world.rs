@@ -9,25 +9,22 @@ use std::{
     time::Duration,
 };
 
-use axum::{body::Body, http::Request};
 use domain::{
     Account, AccountId, Commanded, Distribution, Done, EventId, Organization, OrganizationId, Queue, QueueId, Refusal,
     Secret, Thread, Timestamp, UserId,
 };
 use ports::{Clock, Directory as _, apis::RouterApi as _};
-use serde_json::{Value, json};
 use tokio::time::Instant;
-use tower::ServiceExt as _;
 
 use crate::{
     air::{Air, Odds},
-    channel::{NAME, SECRET, SECRET_HEADER},
+    channel::{LINKED, NAME, POLLED, SECRET},
     dice::Dice,
     memory::{Broker, Store},
     mutation::Mutation,
     plan::{HOUSES, Item, Place, Plan, REPLICAS, Role},
     provider::Provider,
-    record::{Accepted, Record},
+    record::Record,
     site::{Running, Site},
 };
 
@@ -65,8 +62,9 @@ pub(crate) struct World {
     pub providers: Vec<Arc<Provider>>,
     /// Where processes live.
     pub sites: Vec<Site>,
+    /// Webhook calls that have not been accepted yet.
+    pub calls: AtomicUsize,
     calm: AtomicBool,
-    calls: AtomicUsize,
     this: Weak<Self>,
 }
 
@@ -131,8 +129,8 @@ impl World {
             clock: Arc::new(PausedClock(Instant::now())),
             record: Record::new(traced),
             sites,
-            calm: AtomicBool::new(false),
             calls: AtomicUsize::new(0),
+            calm: AtomicBool::new(false),
             this: this.clone(),
         })
     }
@@ -163,8 +161,8 @@ impl World {
                 name: format!("house-{house}"),
                 label: "House".into(),
                 queue: queue.id,
-                settings: Default::default(),
-                secrets: [("hook".to_owned(), Secret::new(SECRET))].into(),
+                settings: self.way(house).map(|way| (way.to_owned(), "yes".to_owned())).into_iter().collect(),
+                secrets: ["hook", "link_secret"].map(|name| (name.to_owned(), Secret::new(SECRET))).into(),
                 active: true,
             };
             self.store.save_account(&account).await?;
@@ -198,6 +196,26 @@ impl World {
         }
     }
 
+    /// The world, for whoever outlives the call.
+    pub(crate) fn this(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
+    }
+
+    /// Whether the provider of `house` is asked, and does not call.
+    pub(crate) fn is_polled(&self, house: usize) -> bool {
+        self.plan.has(&Item::Polled(house))
+    }
+
+    /// Whether the contacts of `house` hold connections open.
+    pub(crate) fn is_linked(&self, house: usize) -> bool {
+        self.plan.has(&Item::Linked(house))
+    }
+
+    /// The setting that says how messages of `house` come in, if its provider does not call.
+    fn way(&self, house: usize) -> Option<&'static str> {
+        if self.is_polled(house) { Some(POLLED) } else { self.is_linked(house).then_some(LINKED) }
+    }
+
     /// The site of a place.
     pub(crate) fn site(&self, place: Place) -> Option<&Site> {
         self.sites.iter().find(|site| site.place == place)
@@ -208,69 +226,6 @@ impl World {
         let alive: Vec<_> =
             self.sites.iter().filter(|site| site.place.role == role).filter_map(Site::running).collect();
         dice.pick(&alive).cloned()
-    }
-
-    /// Webhook calls that have not been accepted yet.
-    pub(crate) fn calls(&self) -> usize {
-        self.calls.load(Ordering::SeqCst)
-    }
-
-    /// Has the provider of `house` call with `event` after `pause`, until it is accepted; sometimes twice.
-    pub(crate) fn tell(&self, house: usize, event: Value, pause: Duration) {
-        let Some(this) = self.this.upgrade() else { return };
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            this.call(house, &event).await;
-            this.calls.fetch_sub(1, Ordering::SeqCst);
-        });
-    }
-
-    /// Calls with `event` until it is accepted.
-    pub(crate) async fn call(&self, house: usize, told: &Value) {
-        let said = |key: &str| told.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let state =
-            told.get("state").and_then(|state| serde_json::from_value::<domain::DeliveryState>(state.clone()).ok());
-        let key = match state {
-            Some(state) => format!("receipt:{}:{state:?}", said("id")),
-            None => format!("message:{}", said("id")),
-        };
-        let mut dice = Dice::of(self.plan.seed, &format!("call {house} {key}"));
-        let noisy = self.plan.has(&Item::WebhookNoise);
-        let mut again = if noisy && dice.chance(200) { 1 + dice.below(2) } else { 0 };
-        loop {
-            let called = self.record.turn();
-            let Some(running) = self.any(Role::Channel, &mut dice) else {
-                tokio::time::sleep(dice.millis(300, 3_000)).await;
-                continue;
-            };
-            self.record.known().called.entry(event(house, &key)).or_default().insert(running.life.clone());
-            match self.post(house, &json!([told]).to_string(), running).await {
-                Some(by) => {
-                    self.record.note(|| format!("{by} accepts {key} of house {house} ({})", said("text")));
-                    let answered = self.record.turn();
-                    let text = state.is_none().then(|| said("text"));
-                    let (event, id, from) = (event(house, &key), said("id"), said("from"));
-                    let accepted = Accepted { house, event, id, from, text, by, called, answered };
-                    self.record.known().accepted.push(accepted);
-                    if again == 0 {
-                        return;
-                    }
-                    again -= 1;
-                    tokio::time::sleep(dice.millis(0, 6_000)).await;
-                }
-                None => tokio::time::sleep(dice.millis(300, 3_000)).await,
-            }
-        }
-    }
-
-    /// One webhook call to a channel. Answers which life of which process accepted it.
-    pub(crate) async fn post(&self, house: usize, body: &str, running: Running) -> Option<String> {
-        let request = Request::post(format!("/hooks/{NAME}/house-{house}")).header(SECRET_HEADER, SECRET);
-        let request = request.body(Body::from(body.to_owned())).ok()?;
-        let answered = running.process.request(running.http.clone().oneshot(request));
-        let response = tokio::time::timeout(PATIENCE, answered).await.ok()??.ok()?;
-        response.status().is_success().then_some(running.life)
     }
 
     /// Has a router carry out a command. None when nobody answered: it may have been carried out.

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
-    fs,
     io::Write as _,
     path::Path,
     sync::atomic::{AtomicU64, Ordering},
@@ -12,7 +11,7 @@ use std::{
 use afluente_sim::{
     mutation::Mutation,
     oracle::invariant,
-    plan::Plan,
+    plan::{Plan, kept_seeds},
     run::{run, shrink},
 };
 
@@ -24,10 +23,7 @@ const JOBS: usize = 2;
 
 /// Seeds that failed once: `scripts/seeds`.
 fn kept() -> Vec<u64> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/seeds");
-    let text = fs::read_to_string(path).unwrap();
-    let seed = |line: &str| line.split('#').next().unwrap_or_default().trim().parse().ok();
-    text.lines().filter_map(seed).collect()
+    kept_seeds(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/seeds")).unwrap()
 }
 
 /// Past the harness, which keeps what a passing test prints to itself.
@@ -81,6 +77,7 @@ fn no_seed_breaks_an_invariant() {
 const fn breaks(mutation: Mutation) -> &'static [&'static str] {
     match mutation {
         Mutation::AckBeforeConfirm | Mutation::AnswerBeforeConfirm | Mutation::ConsentUntold => &["conserved"],
+        Mutation::CursorAhead | Mutation::PictureDropped => &["conserved"],
         Mutation::DedupOff | Mutation::LedgerForgets => &["once"],
         Mutation::PermitUnchecked | Mutation::ConsentIgnored => &["gated"],
         Mutation::StatusOverwrites => &["ordered"],

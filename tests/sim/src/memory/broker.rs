@@ -19,7 +19,7 @@ use ports::{
 use tokio::{runtime::Handle, sync::mpsc, time::Instant};
 use wire::{Bundle, Wire as _};
 
-use crate::air::Air;
+use crate::{air::Air, life::Life};
 
 /// How many of a consumer's lost deliveries may still lie in its buffer.
 const STALE: usize = 512;
@@ -45,6 +45,7 @@ struct Consumer {
     owner: Arc<str>,
     deliveries: mpsc::Sender<Delivery>,
     prefetch: usize,
+    life: Life,
     /// Its connection; a new one each time that it was lost.
     connection: Arc<AtomicBool>,
     in_hand: usize,
@@ -124,7 +125,8 @@ impl State {
                 Ok(permit) => {
                     let Some((place, entry)) = line.ready.pop_first() else { return };
                     let connection = Arc::clone(&active.connection);
-                    let link = Link { broker: broker.clone(), line: name.to_owned(), consumer: id, connection };
+                    let (of, life) = (name.to_owned(), active.life.clone());
+                    let link = Link { broker: broker.clone(), line: of, consumer: id, life, connection };
                     drop(permit.send(Delivery::new(entry.envelope.clone(), entry.attempts + 1, place, Arc::new(link))));
                     active.in_hand += 1;
                     line.unsettled.insert(place, (entry, id));
@@ -244,6 +246,7 @@ struct Link {
     broker: Broker,
     line: String,
     consumer: u64,
+    life: Life,
     connection: Arc<AtomicBool>,
 }
 
@@ -268,7 +271,10 @@ impl Link {
 
 impl Settle for Link {
     fn settle(&self, tag: u64, settlement: Settlement) {
-        self.broker.state().settle(self, tag, settlement);
+        // A dead process says nothing: what it had in hand goes to others when its connection is seen to be gone.
+        if !self.life.is_over() {
+            self.broker.state().settle(self, tag, settlement);
+        }
     }
 
     fn is_current(&self) -> bool {
@@ -373,6 +379,7 @@ impl Bus for Broker {
                 owner: Arc::clone(&self.owner),
                 deliveries: deliveries.clone(),
                 prefetch: if queue.is_durable() { prefetch } else { STALE },
+                life: self.air.life().clone(),
                 connection: Arc::new(AtomicBool::new(true)),
                 in_hand: 0,
             };

@@ -75,8 +75,10 @@ pub struct Tables {
     pub(super) buckets: BTreeMap<String, (f64, Timestamp)>,
     pub(super) cursors: BTreeMap<String, String>,
     pub(super) leases: BTreeMap<String, (String, Timestamp)>,
-    pub(super) blobs: BTreeMap<String, (String, Bytes)>,
-    pub(super) mailboxes: BTreeMap<(AccountId, Address), Vec<MailboxItem>>,
+    /// Media by key, with its MIME type.
+    pub blobs: BTreeMap<String, (String, Bytes)>,
+    /// What visitors see, in order.
+    pub mailboxes: BTreeMap<(AccountId, Address), Vec<MailboxItem>>,
     pub(super) sign_ins: BTreeMap<String, SignIn>,
     pub(super) templates: BTreeMap<AccountId, (OrganizationId, TemplateList)>,
     /// What lies on the shelves, by position.

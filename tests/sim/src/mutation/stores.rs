@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use domain::{
     Channel, ConsentEntry, Contact, ContactId, DeliveryState, DeskEvent, MessageId, OrganizationId, Outcome, ParkedId,
     Partition, QueueId, Seat, Thread, Timestamp, UserId, Waiting,
 };
 use ports::{
-    Begun, Claim, Consents, Journal, Laden, Ledger, Put, Shelf, ShelfError, Shelved, Shelves, StoreError, Turn,
+    Begun, Blobs, Claim, Consents, Cursors, Journal, Laden, Ledger, Put, Shelf, ShelfError, Shelved, Shelves,
+    StoreError, Turn,
     bus::Envelope,
     conservation::Accepted,
     journal::{Commit, CommitError, DueTimer, Lookup, OutboxRow, Said, Snapshot},
@@ -163,5 +165,34 @@ impl Journal for OverwritingJournal {
 
     async fn survey(&self) -> Result<usize, StoreError> {
         self.0.survey().await
+    }
+}
+
+/// Always one further.
+pub(super) struct HastyCursors(pub(super) Arc<dyn Cursors>);
+
+#[async_trait]
+impl Cursors for HastyCursors {
+    async fn get(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.0.get(key).await
+    }
+
+    async fn set(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let further = value.parse::<u64>().map_or_else(|_| value.to_owned(), |number| (number + 1).to_string());
+        self.0.set(key, &further).await
+    }
+}
+
+/// Keeps nothing, and says that it does.
+pub(super) struct DroppingBlobs(pub(super) Arc<dyn Blobs>);
+
+#[async_trait]
+impl Blobs for DroppingBlobs {
+    async fn put(&self, _key: &str, _mime: &str, _bytes: Bytes) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<(String, Bytes)>, StoreError> {
+        self.0.get(key).await
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Author, EventId, Inbound, InboundBody, Message, Thread};
+use domain::{Author, Content, EventId, Inbound, InboundBody, MediaSource, Message, Thread};
 
 use crate::{
     memory::Tables,
+    provider::picture,
     record::Accepted,
     world::{World, house_of, organization, thread},
 };
@@ -61,7 +62,7 @@ pub(super) fn once(world: &World) -> Vec<String> {
         if !seen.insert((house, id.clone())) {
             findings.push(format!("once: {id} of {from} in house {house} is in the store twice"));
         }
-        let written = known.written.values().any(|(of, text)| *of == house && message.content == text_of(text));
+        let written = known.written.values().any(|(of, text)| *of == house && words(&message.content) == Some(text));
         if !written {
             findings.push(format!("isolated: nobody in house {house} wrote {:?}", message.content));
         }
@@ -69,8 +70,36 @@ pub(super) fn once(world: &World) -> Vec<String> {
     findings
 }
 
-fn text_of(text: &str) -> domain::Content {
-    domain::Content::text(text)
+fn words(content: &Content) -> Option<&String> {
+    match content {
+        Content::Text { text } => Some(text),
+        Content::Media(media) => media.caption.as_ref(),
+        _ => None,
+    }
+}
+
+/// Each picture is in the store, byte for byte, or its provider said that it does not have it.
+pub(super) fn pictures(world: &World) -> Vec<String> {
+    let (known, tables) = (world.record.known(), world.store.tables());
+    let mut findings = Vec::new();
+    for message in tables.messages.values().filter(|message| message.author == Author::Contact) {
+        let Content::Media(media) = &message.content else { continue };
+        let house = house_of(message.organization).unwrap_or(usize::MAX);
+        let id = message.provider_id.clone().unwrap_or_default();
+        let wrong = match &media.source {
+            MediaSource::Pending { .. } => Some("is still to be fetched".to_owned()),
+            MediaSource::Stored { key, .. } => {
+                let kept = tables.blobs.get(key).map(|(_, bytes)| bytes);
+                (kept != Some(&picture(house, &id))).then(|| format!("is said to be at {key}: there is {kept:?}"))
+            }
+            MediaSource::Lost { reason } => {
+                let withheld = known.withheld.contains(&(house, id.clone()));
+                (!withheld).then(|| format!("is told as lost ({reason}), and its provider has it"))
+            }
+        };
+        findings.extend(wrong.map(|wrong| format!("conserved: the picture of {id} in house {house} {wrong}")));
+    }
+    findings
 }
 
 /// A thread's messages stand in the order in which the broker was given them, and those that one process accepted in
