@@ -3,14 +3,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
-
-use serde_json::{Value, json};
 
 use crate::{
-    ledger::{Ledger, Way},
-    load::{Channel, Customer, Item},
+    faults::{Stall, Wound},
+    ledger::{Entry, Ledger, Way},
+    load::{Channel, Customer, FORGED, Item, OPTED_OUT, OVERFULL, SHARED, TRESPASS},
 };
+
+/// The codes with which the gate refuses a text; in a run nobody is silent for so long that a window closes.
+const GATES: [&str; 3] = [OPTED_OUT, "no_opt_in", "window_closed"];
 
 /// One count that must be zero, and examples.
 pub(crate) struct Charge {
@@ -23,7 +26,8 @@ pub(crate) type Texts = BTreeMap<String, Vec<String>>;
 
 /// What was written and never taken; begun too long ago to be on its way.
 pub(crate) fn begun(ledger: &Ledger) -> Charge {
-    let untaken = |way| ledger.of(way).into_iter().filter(|(_, one)| one.accepted.is_none()).map(|(words, _)| words);
+    let is_untaken = |one: &Entry| one.accepted.is_none() && !one.was_turned_away();
+    let untaken = |way| ledger.of(way).into_iter().filter(|(_, one)| is_untaken(one)).map(|(words, _)| words);
     Charge { what: "tried until the end and never taken", found: untaken(Way::In).chain(untaken(Way::Out)).collect() }
 }
 
@@ -100,15 +104,56 @@ pub(crate) fn pages(ledger: &Ledger, customers: &[Arc<Customer>], anew: &BTreeMa
     ]
 }
 
-/// What `afluente audit` answers, and conversations that two agents took.
-pub(crate) fn owned(ledger: &Ledger, audit: &Value) -> Charge {
-    let mut found: Vec<String> = ["unaccounted_in", "unaccounted_out", "out_of_order", "seat_mismatch"]
-        .into_iter()
-        .filter(|what| audit[what] != json!(0))
-        .map(|what| format!("{what} {}", audit[what]))
-        .collect();
-    found.extend(ledger.counts().get("taken by two").map(|count| format!("taken by two agents {count} times")));
-    Charge { what: "found by the audit, or owned twice", found }
+/// What agents asked for against a customer's word, and what nobody permitted.
+pub(crate) fn gated(ledger: &Ledger, customers: &[Arc<Customer>], sent: &Texts) -> Vec<Charge> {
+    let entries = ledger.of(Way::Out);
+    let known: BTreeSet<&String> = sent.values().flatten().collect();
+    let passed = |words: &String, one: &Entry| known.contains(words) || one.heard.is_some() && one.code != OPTED_OUT;
+    let barred = entries.iter().filter(|(words, one)| one.barred && passed(words, one));
+    let agree: Vec<_> = customers.iter().filter(|one| !one.opts_out()).map(|one| format!("{} ", one.name)).collect();
+    let stopped = entries
+        .iter()
+        .filter(|(words, one)| GATES.contains(&one.code.as_str()) && agree.iter().any(|name| words.starts_with(name)));
+    let told = |(words, one): (&String, &Entry)| format!("{words} ({} {})", one.state, one.code);
+    vec![
+        Charge { what: "let past the gate after the desk showed the opt-out", found: barred.map(told).collect() },
+        Charge { what: "refused by the gate, to somebody who never opted out", found: stopped.map(told).collect() },
+        Charge {
+            what: "forged, and at the provider",
+            found: ledger.noted(FORGED).into_iter().filter(|words| known.contains(words)).collect(),
+        },
+        noted(ledger, TRESPASS),
+    ]
+}
+
+/// Who had what in hand. `idle` is what waits at the end for somebody who is free.
+pub(crate) fn owned(ledger: &Ledger, idle: Vec<String>) -> Vec<Charge> {
+    let waits = Charge { what: "waits at the end although an agent of its queue is free", found: idle };
+    vec![noted(ledger, SHARED), noted(ledger, OVERFULL), waits]
+}
+
+/// What the run itself did not get over: what was still open when it ended, and the processes that ended unasked.
+pub(crate) fn survived(open: Vec<String>, ended: Vec<String>) -> Vec<Charge> {
+    vec![
+        Charge { what: "still open at the end", found: open },
+        Charge { what: "processes that ended unasked", found: ended },
+    ]
+}
+
+/// The harm to the mesh or its servers after which something waited longer than `limit`.
+pub(crate) fn stalled(wounds: &[Wound], limit: Duration) -> Charge {
+    let over = |stall: Stall| stall.after.filter(|after| *after > limit);
+    let told = |way: &str, wound: &Wound, stall| {
+        over(stall).map(|after| format!("{way} {:.1} s after {}", after.as_secs_f64(), wound.name))
+    };
+    let ours = wounds.iter().filter(|wound| !wound.providers);
+    let found =
+        ours.flat_map(|one| [told("in", one, one.stalled_in), told("out", one, one.stalled_out)]).flatten().collect();
+    Charge { what: "stalls that are longer than was asked for", found }
+}
+
+fn noted(ledger: &Ledger, kind: &'static str) -> Charge {
+    Charge { what: kind, found: ledger.noted(kind) }
 }
 
 fn doubles<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -147,85 +192,4 @@ fn astray(texts: &Texts) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn guilty(charges: &[Charge]) -> Vec<&'static str> {
-        charges.iter().filter(|charge| !charge.found.is_empty()).map(|charge| charge.what).collect()
-    }
-
-    /// A ledger with one visitor whose two messages and two replies were taken, and what the page of theirs shows.
-    fn run() -> (Ledger, Vec<Arc<Customer>>, Vec<Item>) {
-        let ledger = Ledger::default();
-        let customers: Vec<_> =
-            Customer::all(8).into_iter().filter(|one| one.channel == Channel::Webchat).take(1).collect();
-        let (mut items, customer) = (Vec::new(), Arc::clone(&customers[0]));
-        for n in 0..2 {
-            for (way, words) in [(Way::In, customer.says(n)), (Way::Out, customer.is_told(n))] {
-                ledger.begin(way, Channel::Webchat, &words);
-                ledger.accepted(way, &words);
-                items.push(Item { sequence: items.len() as u64 + 1, id: words.clone(), own: way == Way::In, words });
-            }
-        }
-        (ledger, customers, items)
-    }
-
-    fn show(customer: &Customer, items: &[Item]) {
-        customer.page().items = items.to_vec();
-    }
-
-    #[test]
-    fn a_page_that_saw_all_in_order_is_not_charged() {
-        let (ledger, customers, items) = run();
-        show(&customers[0], &items);
-        let anew = BTreeMap::from([(customers[0].name.clone(), items)]);
-        assert!(guilty(&pages(&ledger, &customers, &anew)).is_empty());
-    }
-
-    #[test]
-    fn a_page_that_missed_one_is_charged() {
-        let (ledger, customers, items) = run();
-        show(&customers[0], &[items[0].clone(), items[2].clone()]);
-        let anew = BTreeMap::from([(customers[0].name.clone(), items)]);
-        assert_eq!(guilty(&pages(&ledger, &customers, &anew)), ["missed or shown otherwise by a page that came back"]);
-    }
-
-    #[test]
-    fn an_acknowledged_word_that_no_page_shows_is_charged() {
-        let (ledger, customers, mut items) = run();
-        items.remove(2);
-        let anew = BTreeMap::from([(customers[0].name.clone(), items)]);
-        let wrong = ["of a visitor's own words lost, doubled or turned on the page"];
-        assert_eq!(guilty(&pages(&ledger, &customers, &anew)), wrong);
-    }
-
-    #[test]
-    fn a_reply_called_delivered_ends_only_on_the_page() {
-        let (ledger, customers, _) = run();
-        let name = &customers[0].name;
-        for n in 0..2 {
-            ledger.heard(Way::Out, &customers[0].is_told(n), "delivered", "");
-        }
-        ledger.arrived(&customers[0].is_told(0));
-        let sent = Texts::from([(name.clone(), vec![customers[0].is_told(0)])]);
-        assert_eq!(
-            guilty(&outbound(&ledger, &sent)),
-            [
-                "replies neither delivered nor failed nor parked",
-                "replies called delivered that the provider or page does not know"
-            ]
-        );
-    }
-
-    #[test]
-    fn what_the_desk_lacks_doubles_or_turns_is_charged() {
-        let (ledger, customers, _) = run();
-        let (name, says) = (customers[0].name.clone(), |n| customers[0].says(n));
-        let of = |texts: Vec<String>| guilty(&inbound(&ledger, &Texts::from([(name.clone(), texts)])));
-        assert!(of(vec![says(0), says(1)]).is_empty());
-        assert_eq!(of(vec![says(0)]), ["accepted from a customer and not at the desk"]);
-        assert_eq!(of(vec![says(0), says(1), says(1)]), ["twice at the desk"]);
-        assert_eq!(of(vec![says(1), says(0)]), ["out of order at the desk"]);
-        assert_eq!(of(vec![says(0), says(1), "visitor-9999 i 000000".to_owned()]), ["in somebody else's conversation"]);
-    }
-}
+mod tests;

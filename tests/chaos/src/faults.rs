@@ -1,7 +1,7 @@
 //! The harm, by a seeded schedule: one at a time, each followed by a wait until what it delayed has come through.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -27,6 +27,16 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) only: Vec<String>,
     pub(crate) customers: u32,
+    /// From when on a stall is a charge, if it is to be one.
+    pub(crate) stall_limit: Option<Duration>,
+}
+
+/// What a run did, and what ended by it.
+#[derive(Default)]
+pub(crate) struct Harmed {
+    pub(crate) wounds: Vec<Wound>,
+    /// Processes that ended unasked, each with the harm after which that was first seen.
+    pub(crate) ended: BTreeMap<String, String>,
 }
 
 /// The services that are killed and upgraded: all that carry some of the load.
@@ -251,7 +261,7 @@ fn deck(kinds: &[Fault], random: &mut StdRng) -> Vec<Fault> {
 
 /// Does harm until the time is over, and prints it.
 #[expect(clippy::print_stdout, reason = "a command line tool")]
-pub(crate) async fn harm(mesh: &mut Mesh, ledger: &Ledger, plan: &Plan) -> Result<Vec<Wound>> {
+pub(crate) async fn harm(mesh: &mut Mesh, ledger: &Ledger, plan: &Plan) -> Result<Harmed> {
     let mut random = StdRng::seed_from_u64(plan.seed);
     let started = Instant::now();
     let named = |kind: &Fault| plan.only.iter().any(|name| *name == kind.name() || name == kind.family());
@@ -260,11 +270,11 @@ pub(crate) async fn harm(mesh: &mut Mesh, ledger: &Ledger, plan: &Plan) -> Resul
     anyhow::ensure!(!kinds.is_empty(), "no such kind of harm");
     let families: BTreeSet<_> = kinds.iter().map(|kind| kind.family()).collect();
     let least = if plan.only.is_empty() { families.len() } else { kinds.len() };
-    let mut wounds = Vec::new();
+    let mut done = Harmed::default();
     loop {
         for kind in deck(&kinds, &mut random) {
-            if wounds.len() >= least && started.elapsed() >= plan.span {
-                return Ok(wounds);
+            if done.wounds.len() >= least && started.elapsed() >= plan.span {
+                return Ok(done);
             }
             let from = Instant::now();
             let mended = kind.inflict(mesh, &mut random).await?;
@@ -286,10 +296,12 @@ pub(crate) async fn harm(mesh: &mut Mesh, ledger: &Ledger, plan: &Plan) -> Resul
             };
             println!("{}", line(&wound));
             wound.open.iter().take(5).for_each(|one| println!("  still open: {one}"));
-            wounds.push(wound);
-            for ended in mesh.ended() {
+            // Who ended stays so, and is told of once.
+            for ended in mesh.ended().into_iter().filter(|one| !done.ended.contains_key(one)).collect::<Vec<_>>() {
                 println!("  ended unasked: {ended}");
+                done.ended.insert(ended, wound.name.clone());
             }
+            done.wounds.push(wound);
         }
     }
 }

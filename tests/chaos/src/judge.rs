@@ -1,4 +1,5 @@
-//! The verdict: what was accepted against what the desk and the provider's log show.
+//! The run and its judgement: what was accepted against what the desk, the providers' logs, the visitors' pages and the
+//! audit show.
 
 use std::{
     collections::BTreeMap,
@@ -11,15 +12,20 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::{
+    audit::{self, Known},
     charges::{self, Charge, Texts},
-    faults::{self, Plan, Stall, Wound},
-    ledger::{Entry, Ledger, Way},
-    load::{self, Channel, Customer, Load, Person, Target, note},
+    faults::{self, Plan},
+    ledger::{Ledger, Way},
+    load::{self, Channel, Customer, Load, Person, Target, in_ledger, note},
     mesh::{Mesh, Place},
+    servers::Server,
+    verdict,
 };
 
 /// How long what is on its way may take when the harm is over.
 const SETTLE: Duration = Duration::from_secs(240);
+/// How long distribution may take to hand out what waits, when nothing else happens.
+const HAND_OUT: Duration = Duration::from_secs(30);
 
 /// The whole run. True when nothing was lost, doubled, turned round or let past the gate.
 #[expect(clippy::print_stdout, reason = "a command line tool")]
@@ -34,7 +40,11 @@ pub(crate) async fn run(place: Place, plan: Plan) -> Result<bool> {
     let stopped = mesh.stop().await;
     let innocent = judged?;
     stopped?;
-    println!("seed {}: {}", plan.seed, if innocent { "nothing lost, doubled or out of order" } else { "GUILTY" });
+    println!(
+        "seed {}: {}",
+        plan.seed,
+        if innocent { "nothing lost, doubled, out of order, past the gate or owned twice" } else { "GUILTY" }
+    );
     Ok(innocent)
 }
 
@@ -60,6 +70,7 @@ async fn trial(mesh: &mut Mesh, plan: &Plan) -> Result<bool> {
         webchat: format!("127.0.0.1:{}", mesh.door("webchat")?.port),
         desk: format!("http://127.0.0.1:{desk}"),
         host: format!("127.0.0.1:{desk}"),
+        broker: mesh.servers.port(Server::Rabbitmq)?,
         ledger: Arc::clone(&ledger),
         stop: Arc::new(AtomicBool::new(false)),
     };
@@ -69,20 +80,28 @@ async fn trial(mesh: &mut Mesh, plan: &Plan) -> Result<bool> {
     while ledger.of(Way::Out).len() < load.customers.len() && begun.elapsed() < SETTLE {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let wounds = faults::harm(mesh, &ledger, plan).await?;
+    let mut done = faults::harm(mesh, &ledger, plan).await?;
     target.stop.store(true, Ordering::Release);
     let end = Instant::now();
     while !ledger.open(end).is_empty() && end.elapsed() < SETTLE {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let charges = charges(mesh, &target, &mut load).await?;
-    Ok(report(&ledger, &wounds, &charges))
+    let open = ledger.open(end);
+    let mut charges = charges(mesh, &target, &mut load).await?;
+    for ended in mesh.ended() {
+        done.ended.entry(ended).or_insert_with(|| "all".to_owned());
+    }
+    let ended = done.ended.iter().map(|(process, after)| format!("{process}, after {after}")).collect();
+    charges.extend(charges::survived(open, ended));
+    charges.extend(plan.stall_limit.map(|limit| charges::stalled(&done.wounds, limit)));
+    Ok(verdict::report(&ledger, &done.wounds, &charges))
 }
 
+#[expect(clippy::print_stdout, reason = "a command line tool")]
 async fn charges(mesh: &Mesh, target: &Target, load: &mut Load) -> Result<Vec<Charge>> {
     let ledger = &target.ledger;
     let (customers, ana) = (&load.customers, load.people.first().context("somebody")?);
-    let mut failed = take_leave(&mut load.writing).await;
+    let mut failed = take_leave(&mut load.writing, SETTLE).await;
     while let Some(ended) = load.hearing.try_join_next() {
         failed.extend(ended?.err().map(|problem| problem.to_string()));
     }
@@ -94,23 +113,45 @@ async fn charges(mesh: &Mesh, target: &Target, load: &mut Load) -> Result<Vec<Ch
     for customer in customers.iter().filter(|one| one.channel == Channel::Webchat && one.address().is_some()) {
         anew.insert(customer.name.clone(), load::look_again(target, customer).await?);
     }
-    let audit = mesh.afluente(&["audit", "--json"], Some("administrator")).await?;
     let mut charges = vec![Charge { what: "refused without a reason", found: failed }, charges::begun(ledger)];
     charges.extend(charges::inbound(ledger, &shown));
     charges.extend(charges::outbound(ledger, &sent));
     charges.extend(charges::pages(ledger, customers, &anew));
-    charges.push(charges::owned(ledger, &serde_json::from_str(&audit).context("the audit's answer")?));
+    charges.extend(charges::gated(ledger, customers, &sent));
+    charges.extend(charges::owned(ledger, idle(ana).await));
+    let known = Known::of(ledger);
+    let audit = audit::settled(mesh, known).await?;
+    println!("the audit: {}", audit.summary());
+    charges.extend(audit.charges(known));
     Ok(charges)
 }
 
-/// Waits for those who bring to an end what they began.
-async fn take_leave(writing: &mut JoinSet<Result<()>>) -> Vec<String> {
+/// What waits for somebody who is free, when distribution has had time.
+async fn idle(ana: &Person) -> Vec<String> {
+    let begun = Instant::now();
+    loop {
+        let (agents, list) = load::look(ana).await;
+        let idle = load::idle(&agents, &list);
+        if idle.is_empty() || begun.elapsed() > HAND_OUT {
+            return idle;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Waits for those who bring to an end what they began. Who does not get there has been refused something, too.
+async fn take_leave(writing: &mut JoinSet<Result<()>>, patience: Duration) -> Vec<String> {
     let mut failed = Vec::new();
     loop {
-        match tokio::time::timeout(SETTLE, writing.join_next()).await {
+        match tokio::time::timeout(patience, writing.join_next()).await {
+            Ok(Some(Ok(Ok(())))) => {}
             Ok(Some(Ok(Err(problem)))) => failed.push(problem.to_string()),
-            Ok(Some(_)) => {}
-            _ => break,
+            Ok(Some(Err(broken))) => failed.push(broken.to_string()),
+            Ok(None) => break,
+            Err(_) => {
+                failed.push(format!("{} did not come to their end within {patience:?}", writing.len()));
+                break;
+            }
         }
     }
     writing.shutdown().await;
@@ -128,7 +169,7 @@ async fn shown(ana: &Person, ledger: &Ledger, customers: &[Arc<Customer>]) -> Te
         messages.iter().for_each(|message| note(ledger, message));
         let texts =
             messages.iter().filter(|one| one["direction"] == "in").filter_map(|one| one["content"]["text"].as_str());
-        shown.insert(customer.name.clone(), texts.map(str::to_owned).collect());
+        shown.insert(customer.name.clone(), texts.map(in_ledger).collect());
     }
     shown
 }
@@ -169,46 +210,22 @@ fn by_telegram(fields: &Value) -> Sent {
     Some((to, fields["text"].as_str()?.to_owned()))
 }
 
-#[expect(clippy::print_stdout, reason = "a command line tool")]
-fn report(ledger: &Ledger, wounds: &[Wound], charges: &[Charge]) -> bool {
-    let (came, went) = (ledger.of(Way::In), ledger.of(Way::Out));
-    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
-    for one in went.values() {
-        let code = if one.code.is_empty() { String::new() } else { format!(" ({})", one.code) };
-        *ends.entry(format!("{}{code}", one.state)).or_default() += 1;
-    }
-    println!("accepted: {}; replies: {}", accepted(&came), accepted(&went));
-    println!("replies by their end: {ends:?}");
-    println!("counted on the way: {:?}", ledger.counts());
-    let ours = || wounds.iter().filter(|wound| !wound.providers);
-    for (way, stall) in [("in", in_of as fn(&Wound) -> Stall), ("out", out_of)] {
-        let added = ours().filter_map(|wound| Some((stall(wound).after?, &wound.name))).max();
-        let whole = ours().filter_map(|wound| Some((stall(wound).whole?, &wound.name))).max();
-        if let (Some((added, by)), Some((whole, of))) = (added, whole) {
-            let (added, whole) = (added.as_secs_f64(), whole.as_secs_f64());
-            println!("longest wait {way}: {added:.1} s after a harm was mended ({by}), {whole:.1} s in all ({of})");
-        }
-    }
-    for charge in charges {
-        println!("{:>5}  {}", charge.found.len(), charge.what);
-        charge.found.iter().take(10).for_each(|one| println!("         {one}"));
-    }
-    charges.iter().all(|charge| charge.found.is_empty())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-const fn in_of(wound: &Wound) -> Stall {
-    wound.stalled_in
-}
-
-const fn out_of(wound: &Wound) -> Stall {
-    wound.stalled_out
-}
-
-/// How many were accepted, in all and by channel.
-fn accepted(entries: &BTreeMap<String, Entry>) -> String {
-    let mut channels: BTreeMap<Channel, usize> = BTreeMap::new();
-    for one in entries.values().filter(|one| one.accepted.is_some()) {
-        *channels.entry(one.channel).or_default() += 1;
+    #[tokio::test]
+    async fn who_fails_breaks_or_never_ends_is_told_of() {
+        let mut writing: JoinSet<Result<()>> = JoinSet::new();
+        writing.spawn(async { Ok(()) });
+        assert!(take_leave(&mut writing, SETTLE).await.is_empty());
+        writing.spawn(async { anyhow::bail!("refused") });
+        assert_eq!(take_leave(&mut writing, SETTLE).await, ["refused"]);
+        let broken = writing.spawn(std::future::pending());
+        broken.abort();
+        assert_eq!(take_leave(&mut writing, SETTLE).await.len(), 1);
+        writing.spawn(std::future::pending());
+        let stuck = take_leave(&mut writing, Duration::from_millis(1)).await;
+        assert_eq!(stuck, ["1 did not come to their end within 1ms"]);
     }
-    format!("{} {channels:?}", channels.values().sum::<usize>())
 }

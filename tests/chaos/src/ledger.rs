@@ -1,12 +1,15 @@
 //! What was sent, accepted and heard, with times: the measure of everything else.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use crate::load::Channel;
+
+/// The state of a reply that the desk did not take, since the gate refuses it: it is written nowhere.
+const TURNED_AWAY: &str = "turned away";
 
 /// One message of the load, by its words, which are unique: `<customer> <way> <number>`.
 #[derive(Debug, Clone)]
@@ -22,11 +25,18 @@ pub(crate) struct Entry {
     pub(crate) heard: Option<Instant>,
     /// What the desk called a reply's end.
     pub(crate) state: String,
-    /// Why it failed or was parked.
+    /// Why it failed, was parked or was turned away.
     pub(crate) code: String,
+    /// Asked for while the desk showed that the customer had opted out: the gate must refuse it.
+    pub(crate) barred: bool,
 }
 
 impl Entry {
+    /// Whether the desk answered that the gate refuses it.
+    pub(crate) fn was_turned_away(&self) -> bool {
+        self.state == TURNED_AWAY
+    }
+
     /// Whether the desk told the end of a reply, and it came where it is said to be.
     fn has_ended(&self) -> bool {
         match self.state.as_str() {
@@ -55,6 +65,7 @@ pub(crate) enum Way {
 pub(crate) struct Ledger {
     entries: Mutex<BTreeMap<(Way, String), Entry>>,
     counts: Mutex<BTreeMap<&'static str, u64>>,
+    noted: Mutex<BTreeMap<&'static str, BTreeSet<String>>>,
 }
 
 impl Ledger {
@@ -72,6 +83,7 @@ impl Ledger {
             heard: None,
             state: String::new(),
             code: String::new(),
+            barred: false,
         };
         self.entries().insert((way, words.to_owned()), entry);
     }
@@ -80,6 +92,22 @@ impl Ledger {
     pub(crate) fn accepted(&self, way: Way, words: &str) {
         if let Some(entry) = self.entries().get_mut(&(way, words.to_owned())) {
             entry.accepted.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// A reply that was begun must not pass the gate.
+    pub(crate) fn bar(&self, words: &str) {
+        if let Some(entry) = self.entries().get_mut(&(Way::Out, words.to_owned())) {
+            entry.barred = true;
+        }
+    }
+
+    /// The desk answered that the gate refuses a reply, and that is its end.
+    pub(crate) fn turned_away(&self, words: &str, code: &str) {
+        if let Some(entry) = self.entries().get_mut(&(Way::Out, words.to_owned())) {
+            TURNED_AWAY.clone_into(&mut entry.state);
+            code.clone_into(&mut entry.code);
+            entry.heard.get_or_insert_with(Instant::now);
         }
     }
 
@@ -109,7 +137,7 @@ impl Ledger {
         }
     }
 
-    /// Whether the desk showed it.
+    /// Whether the desk showed it; of a reply, its end.
     pub(crate) fn is_heard(&self, way: Way, words: &str) -> bool {
         self.entries().get(&(way, words.to_owned())).is_some_and(|one| one.heard.is_some())
     }
@@ -124,6 +152,17 @@ impl Ledger {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Notes something of some kind, once.
+    pub(crate) fn note_down(&self, kind: &'static str, what: String) {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default().insert(what);
+    }
+
+    /// What was noted of some kind.
+    pub(crate) fn noted(&self, kind: &str) -> Vec<String> {
+        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.get(kind).into_iter().flatten().cloned().collect()
+    }
+
     /// All entries of one way.
     pub(crate) fn of(&self, way: Way) -> BTreeMap<String, Entry> {
         let entries = self.entries();
@@ -136,7 +175,8 @@ impl Ledger {
 
     /// Those that were begun before `until` and are not yet accepted and heard, as one may print them.
     pub(crate) fn open(&self, until: Instant) -> Vec<String> {
-        let is_open = |one: &Entry| one.begun < until && (one.heard.is_none() || one.accepted.is_none());
+        let has_come = |one: &Entry| one.heard.is_some() && (one.accepted.is_some() || one.was_turned_away());
+        let is_open = |one: &Entry| one.begun < until && !has_come(one);
         let taken = |one: &Entry| if one.accepted.is_some() { "accepted" } else { "not accepted" };
         let entries = self.entries();
         let open = entries.iter().filter(|(_, one)| is_open(one));

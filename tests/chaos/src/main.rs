@@ -3,10 +3,13 @@
 //! and judges what came through.
 //!
 //! It is not a test of speed, and it does not look inside: it speaks to the mesh as providers and agents do, and
-//! believes only the simulated provider's log, the desk and the visitors' pages. Read `mesh.rs` for the deployment,
-//! `load/` for who writes, `faults.rs` for the harm, `judge.rs` and `charges.rs` for the verdict.
+//! believes only the simulated provider's log, the desk, the visitors' pages and the operator's audit. Read `mesh/` for
+//! the deployment, `load/` for who writes, `faults.rs` for the harm, `judge.rs`, `charges.rs` and `audit.rs` for what is
+//! wrong, `verdict.rs` for what is told.
 #![expect(clippy::disallowed_methods, reason = "it measures real time and speaks HTTP from outside of the mesh")]
 
+mod amqp;
+mod audit;
 mod charges;
 mod faults;
 mod judge;
@@ -18,6 +21,7 @@ mod process;
 mod relay;
 mod serve;
 mod servers;
+mod verdict;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -51,8 +55,13 @@ enum What {
         #[arg(long)]
         only: Vec<String>,
         /// Customers who write.
-        #[arg(long, default_value_t = 16)]
+        #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..10_000))]
         customers: u32,
+        /// Charges a message that waited longer than this after a harm to the mesh or its servers was mended. The longest
+        /// wait is always printed. None by default: a debug build on a slow machine stalls without any fault of its own;
+        /// a release build on an idle one stays below 10 s.
+        #[arg(long, value_name = "SECONDS")]
+        stall_limit: Option<u64>,
     },
 }
 
@@ -64,12 +73,13 @@ async fn main() -> ExitCode {
     let place = mesh::Place { binary: cli.binary, folder: cli.folder };
     let done = match cli.what {
         What::Serve => serve::serve(place).await.map(|()| true),
-        What::Run { seconds, seed, only, customers } => {
+        What::Run { seconds, seed, only, customers, stall_limit } => {
             let plan = faults::Plan {
                 span: Duration::from_secs(seconds),
                 seed: seed.unwrap_or_else(rand::random),
                 only,
                 customers,
+                stall_limit: stall_limit.map(Duration::from_secs),
             };
             judge::run(place, plan).await
         }

@@ -11,8 +11,16 @@ use rand::{rngs::StdRng, seq::IndexedRandom as _};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 
-use super::{AGAIN, ANSWERS, RHYTHM, Target, customers::Customer, person::Person};
+use super::{
+    AGAIN, ANSWERS, RHYTHM, Target,
+    customers::{Customer, in_ledger},
+    person::Person,
+    seats,
+};
 use crate::ledger::{Ledger, Way};
+
+/// The code with which the gate refuses a reply to somebody who has opted out.
+pub(crate) const OPTED_OUT: &str = "opted_out";
 
 /// Answers one customer, one message after the other, each with a key of its own until the desk has taken it.
 pub(super) async fn answer(target: Target, ana: Person, customer: Arc<Customer>) -> Result<()> {
@@ -29,7 +37,10 @@ pub(super) async fn answer(target: Target, ana: Person, customer: Arc<Customer>)
     let mut n = 0;
     while !target.stop.load(Ordering::Acquire) {
         let words = customer.is_told(n);
-        target.ledger.begin(Way::Out, customer.channel, &words);
+        if !customer.is_asked(&target.ledger, &words) {
+            tokio::time::sleep(AGAIN).await;
+            continue;
+        }
         loop {
             let body = json!({"content": {"type": "text", "text": words}});
             let (status, answer) = ana.change(reqwest::Method::POST, &path, &body, &words).await;
@@ -43,6 +54,11 @@ pub(super) async fn answer(target: Target, ana: Person, customer: Arc<Customer>)
                     target.ledger.count("replies tried again");
                     tokio::time::sleep(AGAIN).await;
                 }
+                // Also before the opt-out is shown, and before an opt-in is heard.
+                409 if customer.opts_out() && answer["code"] == OPTED_OUT => {
+                    target.ledger.turned_away(&words, OPTED_OUT);
+                    break;
+                }
                 _ => {
                     target.ledger.refused(Way::Out, &words);
                     anyhow::bail!("a reply was refused with {status}: {answer}");
@@ -55,7 +71,7 @@ pub(super) async fn answer(target: Target, ana: Person, customer: Arc<Customer>)
     Ok(())
 }
 
-/// Two agents want the same conversation at the same time; then it goes back, and again.
+/// Two agents want the same conversation of a queue that hands out nothing; then it goes back, and again.
 pub(super) async fn hand_on(
     target: Target,
     people: Vec<Person>,
@@ -69,27 +85,9 @@ pub(super) async fn hand_on(
         let Some(whose) = customers.choose(&mut random) else { return Ok(()) };
         let Some(id) = whose.own(&bruno.conversations().await).cloned() else { continue };
         n += 1;
-        let (path, key) = (format!("/conversations/{id}/take"), format!("take {n}"));
-        let take = |who: Person| {
-            let (path, key) = (path.clone(), key.clone());
-            async move { who.change(reqwest::Method::POST, &path, &json!({}), &key).await.0 }
-        };
-        let won = tokio::join!(take(bruno.clone()), take(carla.clone()));
-        match won {
-            (200, 200) => target.ledger.count("taken by two"),
-            (200, _) | (_, 200) => target.ledger.count("taken"),
-            _ => target.ledger.count("not taken"),
-        }
-        let back = format!("/conversations/{id}/return");
+        seats::contend(&target, [bruno, carla], &id, &format!("take {n}")).await;
         for who in [bruno, carla] {
-            for attempt in 0..50 {
-                let (status, _) =
-                    who.change(reqwest::Method::POST, &back, &json!({}), &format!("back {n} {attempt}")).await;
-                if !matches!(status, 0 | 500..=599) {
-                    break;
-                }
-                tokio::time::sleep(AGAIN).await;
-            }
+            seats::give_back(who, &id, &format!("back {n}")).await;
         }
     }
     Ok(())
@@ -135,9 +133,9 @@ async fn hear(target: &Target, ana: &Person, cursor: &mut Option<u64>) -> Result
 
 /// Notes a message as the desk shows it.
 pub(crate) fn note(ledger: &Ledger, message: &Value) {
-    let Some(words) = message["content"]["text"].as_str() else { return };
+    let Some(words) = message["content"]["text"].as_str().map(in_ledger) else { return };
     let way = if message["direction"] == "in" { Way::In } else { Way::Out };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let delivery = &message["delivery"];
-    ledger.heard(way, words, &text(&delivery["state"]), &text(&delivery["failure"]["code"]));
+    ledger.heard(way, &words, &text(&delivery["state"]), &text(&delivery["failure"]["code"]));
 }

@@ -21,7 +21,7 @@ pub(super) async fn write(target: Target, customer: Arc<Customer>, mut random: S
     let mut n = 0;
     while !target.stop.load(Ordering::Acquire) {
         let words = customer.says(n);
-        let call = webhook(&target, &customer, n, &words);
+        let call = webhook(&target, &customer, n, &customer.writes(&target.ledger, n));
         target.ledger.begin(Way::In, customer.channel, &words);
         let doubled = random.random_ratio(1, 10);
         let mut taken = 0;
@@ -57,8 +57,8 @@ struct Call<'a> {
     body: String,
 }
 
-/// The customer's message `n`.
-fn webhook<'a>(target: &'a Target, customer: &Customer, n: u32, words: &str) -> Call<'a> {
+/// The customer's message `n`, of which this is the text.
+fn webhook<'a>(target: &'a Target, customer: &Customer, n: u32, text: &str) -> Call<'a> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let now = u64::try_from(now).unwrap_or(0);
     let from = customer.name.as_str();
@@ -68,7 +68,7 @@ fn webhook<'a>(target: &'a Target, customer: &Customer, n: u32, words: &str) -> 
             // Telegram numbers the updates of a bot; here each customer has a range.
             "update_id": chat * 1_000_000 + u64::from(n),
             "message": {
-                "message_id": n + 1, "date": now / 1_000, "text": words,
+                "message_id": n + 1, "date": now / 1_000, "text": text,
                 "chat": {"id": chat, "type": "private", "first_name": "Maria"},
                 "from": {"id": chat, "is_bot": false, "first_name": "Maria"}
             }
@@ -79,8 +79,8 @@ fn webhook<'a>(target: &'a Target, customer: &Customer, n: u32, words: &str) -> 
     let body = json!({
         "app": "LojaDemo", "timestamp": now, "version": 2, "type": "message",
         "payload": {
-            "id": format!("wamid.{}", words.replace(' ', ".")), "source": from, "type": "text",
-            "payload": {"text": words},
+            "id": format!("wamid.{}", customer.says(n).replace(' ', ".")), "source": from, "type": "text",
+            "payload": {"text": text},
             "sender": {"phone": from, "name": "Maria", "country_code": "55", "dial_code": ""}
         }
     });

@@ -1,11 +1,15 @@
-//! The load: customers who write as their channel does, and agents who answer and hand conversations on.
+//! The load: customers who write as their channel does, some of whom opt out now and then, agents who answer and hand
+//! conversations on, agents with little room, and a forger.
 
 mod agents;
+mod consent;
 mod customers;
+mod forger;
 mod hooks;
 mod page;
 mod person;
 mod polled;
+mod seats;
 mod visitor;
 
 use std::{
@@ -17,12 +21,17 @@ use anyhow::{Context as _, Result};
 use rand::{SeedableRng as _, rngs::StdRng};
 use tokio::task::JoinSet;
 
-use crate::{ledger::Ledger, mesh::PEOPLE};
+use crate::{
+    ledger::Ledger,
+    mesh::{PEOPLE, SEATED},
+};
 
-pub(crate) use agents::note;
-pub(crate) use customers::{Channel, Customer};
+pub(crate) use agents::{OPTED_OUT, note};
+pub(crate) use customers::{Channel, Customer, in_ledger};
+pub(crate) use forger::{FORGED, TRESPASS};
 pub(crate) use page::Item;
 pub(crate) use person::Person;
+pub(crate) use seats::{OVERFULL, SHARED, idle, look};
 pub(crate) use visitor::look_again;
 
 /// Between two messages of one customer.
@@ -46,6 +55,8 @@ pub(crate) struct Target {
     pub(crate) webchat: String,
     pub(crate) desk: String,
     pub(crate) host: String,
+    /// Where the broker listens, without a cable before it: what the forger does is no harm to the mesh.
+    pub(crate) broker: u16,
     pub(crate) ledger: Arc<Ledger>,
     /// Raised when nothing new shall be written; what was begun is brought to its end.
     pub(crate) stop: Arc<AtomicBool>,
@@ -67,6 +78,10 @@ pub(crate) async fn start(target: &Target, customers: u32, seed: u64) -> Result<
     for email in PEOPLE {
         people.push(Person::arrive(&target.desk, email).await?);
     }
+    let mut seated = Vec::new();
+    for email in SEATED {
+        seated.push(Person::arrive(&target.desk, email).await?);
+    }
     let ana = people.first().context("somebody")?.clone();
     let customers = Customer::all(customers);
     let (mut writing, mut hearing) = (JoinSet::new(), JoinSet::new());
@@ -82,8 +97,13 @@ pub(crate) async fn start(target: &Target, customers: u32, seed: u64) -> Result<
         }
         writing.spawn(agents::answer(target.clone(), ana.clone(), Arc::clone(customer)));
     }
-    let random = StdRng::seed_from_u64(seed ^ 0xaaaa_aaaa);
-    writing.spawn(agents::hand_on(target.clone(), people.clone(), customers.clone(), random));
+    // By the channel whose queue hands out nothing.
+    let picked = customers.iter().filter(|one| one.channel == Channel::Whatsapp).cloned().collect();
+    let random = |salt| StdRng::seed_from_u64(seed ^ salt);
+    writing.spawn(agents::hand_on(target.clone(), people.clone(), picked, random(0xaaaa_aaaa)));
+    writing.spawn(seats::take_turns(target.clone(), seated, random(0xbbbb_bbbb)));
+    hearing.spawn(seats::watch(target.clone(), ana.clone()));
+    hearing.spawn(forger::forge(target.clone(), ana));
     Ok(Load { customers, people, writing, hearing })
 }
 

@@ -15,9 +15,9 @@ pub(super) async fn write(target: Target, customer: Arc<Customer>, mut random: S
     let url = format!("{}/{}/messages?account={POLLED}", target.polled, customer.name);
     let mut n = 0;
     while !target.stop.load(Ordering::Acquire) {
-        let words = customer.says(n);
+        let (words, text) = (customer.says(n), customer.writes(&target.ledger, n));
         target.ledger.begin(Way::In, customer.channel, &words);
-        let answer = http.post(&url).json(&json!({"type": "text", "text": words})).send().await;
+        let answer = http.post(&url).json(&json!({"type": "text", "text": text})).send().await;
         answer.and_then(reqwest::Response::error_for_status).with_context(|| format!("the provider and '{words}'"))?;
         target.ledger.accepted(Way::In, &words);
         n += 1;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Mesh, NETWORK, POLLED, REPLICAS, SECRET, SERVICES, SPOOL};
+use super::{CIRCLE, Mesh, NETWORK, PICKED, POLLED, REPLICAS, SECRET, SERVICES, SPOOL};
 use crate::servers::Server;
 
 impl Mesh {
@@ -115,7 +115,7 @@ token = "110201544:mesh-token"
 
     /// The organization's accounts: all channels, and Telegram both with a webhook and polled.
     pub(super) async fn accounts(&self) -> Result<()> {
-        let add = ["account", "add", "--queue", "Fila"];
+        let add = ["account", "add", "--queue"];
         let simulator = format!("http://127.0.0.1:{}/sim", self.simulator);
         let (gupshup, base) = (format!("base_url={simulator}/gupshup"), format!("base_url={simulator}/telegram"));
         let secret = format!("webhook_secret=Bearer {SECRET}");
@@ -144,8 +144,9 @@ token = "110201544:mesh-token"
             ["--secret", "token=110201544:mesh-token"],
         ];
         let webchat = [["--channel", "webchat"], ["--name", "site"]];
-        for words in [whatsapp.concat(), telegram.concat(), polled.concat(), webchat.concat()] {
-            self.afluente(&[&add[..], &words].concat(), Some("administrator")).await?;
+        let all = [(PICKED, whatsapp.concat()), (CIRCLE, telegram.concat()), (CIRCLE, polled.concat())];
+        for (queue, words) in all.into_iter().chain([(CIRCLE, webchat.concat())]) {
+            self.afluente(&[&add[..], &[queue], &words].concat(), Some("administrator")).await?;
         }
         Ok(())
     }

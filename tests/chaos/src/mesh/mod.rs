@@ -3,7 +3,12 @@
 
 mod config;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use rand::RngExt as _;
@@ -11,6 +16,7 @@ use tokio::process::Command;
 
 use crate::{
     judge::interrupted,
+    probe,
     process::Process,
     relay::Relay,
     servers::{Server, Servers},
@@ -20,9 +26,19 @@ use crate::{
 pub(crate) const SERVICES: [&str; 6] = ["router", "session", "desk", "whatsapp", "telegram", "webchat"];
 /// Replicas of each.
 pub(crate) const REPLICAS: usize = 2;
-/// Who signs in; all serve the queue.
+/// Who signs in; all serve the queue from which agents pick.
 pub(crate) const PEOPLE: [&str; 3] = ["ana@mesh.example", "bruno@mesh.example", "carla@mesh.example"];
-/// Their password.
+/// Who serves the queue that hands out what waits.
+pub(crate) const SEATED: [&str; 2] = ["davi@mesh.example", "eva@mesh.example"];
+/// How many conversations each of those may have: of the load's 16 customers, 8 write to their queue.
+const SEATS: &str = "3";
+/// How many the others may have.
+const ROOM: &str = "80";
+/// The queue from which agents pick: WhatsApp's.
+const PICKED: &str = "Fila";
+/// The queue that hands out what waits: all the other accounts'.
+pub(crate) const CIRCLE: &str = "Rodizio";
+/// Everybody's password.
 pub(crate) const PASSWORD: &str = "Mesh-Pass-1!";
 /// Where the cables to the servers are: an address of this machine that services take for one across a network.
 const NETWORK: &str = "127.0.0.2";
@@ -106,11 +122,12 @@ impl Mesh {
         let rights = self.afluente(&["broker", "rights"], Some("administrator")).await?;
         self.servers.users(&rights).await?;
         for (email, role) in PEOPLE.into_iter().zip(["administrator", "agent", "agent"]) {
-            let name = email.split('@').next().unwrap_or(email);
-            let words = ["user", "add", "--organization", "Mesh", "--queue", "Fila", "--capacity", "80"];
-            let who = ["--email", email, "--name", name, "--role", role, "--password", PASSWORD];
-            self.afluente(&[&words[..], &who[..]].concat(), Some("administrator")).await?;
+            self.person(email, role, PICKED, ROOM).await?;
         }
+        for email in SEATED {
+            self.person(email, "agent", CIRCLE, SEATS).await?;
+        }
+        self.circulate().await?;
         self.accounts().await?;
         self.spawn("simulator", 0, self.simulator)?;
         for service in SERVICES {
@@ -123,6 +140,26 @@ impl Mesh {
         for (service, port) in all {
             self.ready(service, port).await?;
         }
+        let ended = self.ended();
+        ensure!(ended.is_empty(), "ended before it began: {}", ended.join("; "));
+        Ok(())
+    }
+
+    async fn person(&self, email: &str, role: &str, queue: &str, capacity: &str) -> Result<()> {
+        let name = email.split('@').next().unwrap_or(email);
+        let words = ["user", "add", "--organization", "Mesh", "--queue", queue, "--capacity", capacity];
+        let who = ["--email", email, "--name", name, "--role", role, "--password", PASSWORD];
+        self.afluente(&[&words[..], &who[..]].concat(), Some("administrator")).await.map(drop)
+    }
+
+    /// Has the queue hand out what waits. The command line makes queues from which agents pick, and no other, so this
+    /// is said to the store; nobody has read it yet.
+    async fn circulate(&self) -> Result<()> {
+        let port = self.servers.port(Server::Postgres)?;
+        let postgres = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+        let order = format!("UPDATE queues SET distribution = 'circular' WHERE name = '{CIRCLE}'");
+        let done = probe::order(postgres, &order).await?;
+        ensure!(done == "UPDATE 1", "the queue {CIRCLE} does not hand out: {done}");
         Ok(())
     }
 
@@ -213,14 +250,29 @@ impl Mesh {
     }
 }
 
+/// The ports that were given away: a replica that has not begun to listen, or was just killed, still has its own.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
 /// A port that nobody uses, below those that the kernel gives to clients: a service that is down for a moment must find
 /// its own again.
 pub(crate) fn spare_port() -> Result<u16> {
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     for _ in 0..200 {
         let port = rand::rng().random_range(20_000..32_000);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
             return Ok(port);
         }
     }
     anyhow::bail!("no spare port")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_given_away_once_though_nobody_listens_yet() {
+        let mut given = BTreeSet::new();
+        assert!((0..400).all(|_| given.insert(spare_port().unwrap())));
+    }
 }
