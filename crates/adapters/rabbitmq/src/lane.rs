@@ -57,7 +57,7 @@ impl Lanes {
     /// For a later batch, once everything of this one is confirmed: what comes back late must not be told to another. As
     /// many are kept as were ever in use at once: a number that is used again may bear an old error ([`Live::channel`]).
     ///
-    /// [`Live::channel`]: crate::link::Live::channel
+    /// [`Live::channel`]: crate::live::Live::channel
     pub(crate) fn give_back(&self, lane: Lane) {
         if lane.channel.status().connected() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(lane.channel);

@@ -3,9 +3,10 @@
 //! It is the adapter of `ports::Bus` and the only crate that knows lapin. It is not a place for decisions about
 //! messages: what is published where stands in `ports::topology`, and what a delivery means is the consumer's affair.
 //!
-//! Read [`RabbitBus`] first, then `pump` and `round` (a subscription's life), `lane` (whose confirm is whose) and `link`
-//! (a connection's life). lapin's own recovery is not used: publishes fail and consumers may stay silent while it runs,
-//! so each connection and each consumer here is supervised, and made anew after any error.
+//! Read [`RabbitBus`] first, then `pump` and `round` (a subscription's life), `lane` (whose confirm is whose), `link`
+//! (a connection's life) and `live` (what is asked over it). lapin's own recovery is not used: publishes fail and
+//! consumers may stay silent while it runs, so each connection and each consumer here is supervised, and made anew
+//! after any error.
 //!
 //! Rights in the broker: [`rights`] says what each service's user needs; `write` on `afluente.outbound` is the session
 //! service's alone, and nobody publishes to the default exchange. Where users may not declare
@@ -13,7 +14,9 @@
 
 mod lane;
 mod link;
+mod live;
 mod names;
+mod notes;
 mod properties;
 mod publisher;
 mod pump;
@@ -22,6 +25,7 @@ mod round;
 mod tags;
 mod tidy;
 mod vigil;
+mod wire;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -36,6 +40,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     link::{Link, Purpose},
+    live::Live,
     names::Names,
     publisher::Publisher,
     pump::Census,
@@ -150,6 +155,24 @@ impl RabbitBus {
     pub fn connections(&self) -> u64 {
         self.publisher.link().number()
     }
+
+    async fn count(&self, live: &Live, queue: &Queue) -> Result<Depth, BusError> {
+        let name = self.names.queue(queue);
+        let ready = live.passive_count(&name).await?.ok_or_else(|| BusError::Unroutable(name.clone()))?;
+        let mut waiting = 0;
+        for retry in self.names.retry_queues(&queue.party()) {
+            let count = live.passive_count(retry.name()).await?;
+            if count.is_none() && self.declare {
+                // Each look for one that is missing uses up the number of a channel.
+                let channel = live.channel().await?;
+                if retry.declare(&channel).await.is_ok() {
+                    drop(channel.close(200, "declared".into()).await);
+                }
+            }
+            waiting += count.unwrap_or(0);
+        }
+        Ok(Depth { ready: ready + waiting, unsettled: self.census.unsettled(&name) })
+    }
 }
 
 /// Declares the whole map, places for retries included, as an administrator's user may, and returns when it stands.
@@ -160,7 +183,7 @@ impl RabbitBus {
 pub async fn set_up(config: RabbitConfig) -> Result<(), BusError> {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
-    administer(&config, stop).await.map(|_| ())
+    administer(&config, stop).await.map(drop)
 }
 
 /// Takes away what releases before this one bound, once no process of theirs runs: the same user as for [`set_up`].
@@ -170,15 +193,16 @@ pub async fn set_up(config: RabbitConfig) -> Result<(), BusError> {
 pub async fn tidy(config: RabbitConfig) -> Result<(), BusError> {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
-    let live = administer(&config, stop).await?;
-    tidy::tidy(&live, &Names::new(&config.namespace), config.partitions).await
+    let (link, live) = administer(&config, stop).await?;
+    link.during(&live, tidy::tidy(&live, &Names::new(&config.namespace), config.partitions)).await
 }
 
 /// A connection behind which the whole map stands.
-async fn administer(config: &RabbitConfig, stop: CancellationToken) -> Result<Arc<link::Live>, BusError> {
+async fn administer(config: &RabbitConfig, stop: CancellationToken) -> Result<(Link, Arc<Live>), BusError> {
     let topology = Names::new(&config.namespace).topology(config.partitions, &config.channels, true);
     let link = Link::open(Purpose::Publish, link::read(&config.url)?, &config.app_id, Some(topology), stop);
-    link.within(SET_UP).await
+    let live = link.within(SET_UP).await?;
+    Ok((link, live))
 }
 
 impl fmt::Debug for RabbitBus {
@@ -211,21 +235,7 @@ impl Bus for RabbitBus {
     /// those of this process. Retries wait together with those of the service's other queues, and are counted with them.
     async fn depth(&self, queue: &Queue) -> Result<Depth, BusError> {
         let live = self.consuming.within(self.patience).await?;
-        let name = self.names.queue(queue);
-        let ready = live.passive_count(&name).await?.ok_or_else(|| BusError::Unroutable(name.clone()))?;
-        let mut waiting = 0;
-        for retry in self.names.retry_queues(&queue.party()) {
-            let count = live.passive_count(retry.name()).await?;
-            if count.is_none() && self.declare {
-                // Each look for one that is missing uses up the number of a channel.
-                let channel = live.channel().await?;
-                if retry.declare(&channel).await.is_ok() {
-                    drop(channel.close(200, "declared".into()).await);
-                }
-            }
-            waiting += count.unwrap_or(0);
-        }
-        Ok(Depth { ready: ready + waiting, unsettled: self.census.unsettled(&name) })
+        self.consuming.during(&live, self.count(&live, queue)).await
     }
 
     async fn check(&self) -> Result<(), BusError> {

@@ -1,35 +1,26 @@
 //! A connection's life: connect, declare, watch, and again after any error.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use lapin::{
-    Channel, Connection, ConnectionProperties, Event,
-    options::{BasicQosOptions, ConfirmSelectOptions, QueueDeclareOptions},
+    Connection, ConnectionProperties, Event,
     protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
-    types::FieldTable,
     uri::{AMQPScheme, AMQPUri},
 };
 use ports::bus::BusError;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    lane::{Lane, Lanes},
-    names::{Topology, short},
-};
+use crate::{live::Live, names::Topology, wire};
 
 /// The broker notices a silent peer in two to three of these, in seconds, and until then keeps the messages and the
 /// place of the dead one's consumers: nobody else gets them. RabbitMQ advises 5 or more, since a shorter one may see a
 /// death that is none. But we give up such a connection ourselves within [`PROBE`] and [`ANSWER`], and from then on its
 /// place is kept for nobody: so this is the shortest that lets us be the first. An operator sets another one in the
 /// address.
+///
+/// [`ANSWER`]: crate::live::ANSWER
 const HEARTBEAT: u16 = 2;
 /// The longest frame, in bytes; longer bodies are cut. A connection keeps room for 32 frames in each direction from its
 /// beginning: with the broker's own 128 KiB, the two connections of a service that does nothing hold 16 MiB.
@@ -38,13 +29,9 @@ const FRAME_MAX: u32 = 16 << 10;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that declaring may take: a first start declares more than a hundred quorum queues.
 const DECLARE_PATIENCE: Duration = Duration::from_secs(60);
-/// How many numbers of channels are tried, where old errors lie together.
-const NUMBERS: u32 = 64;
 /// How often a connection is asked for a sign of life. Without, one that was cut silently is noticed by its heartbeat,
 /// and a mesh is deaf meanwhile.
 const PROBE: Duration = Duration::from_secs(1);
-/// How long an answer may take before the connection counts as dead. A busy broker answers in tenths of a second.
-const ANSWER: Duration = Duration::from_millis(2_500);
 /// A connection that stood for so long begins the pauses between tries anew.
 const STOOD: Duration = Duration::from_secs(5);
 /// How often a connection is looked at besides its events: lapin does not report every kind of end.
@@ -70,19 +57,6 @@ enum State {
     Up(Arc<Live>),
 }
 
-/// A connection that stands, or stood until a moment ago.
-pub(crate) struct Live {
-    /// How many came before it, and one.
-    pub(crate) number: u64,
-    connection: Connection,
-    /// The channels to publish on.
-    pub(crate) lanes: Lanes,
-    /// The channel for questions, once there is one.
-    asking: Mutex<Option<Channel>>,
-    /// How many confirms came over it.
-    confirms: AtomicU64,
-}
-
 impl Link {
     /// Starts to connect.
     pub(crate) fn open(
@@ -96,7 +70,10 @@ impl Link {
         let dial = Dial { purpose, uri, app_id: app_id.to_owned(), topology };
         tokio::spawn(async move {
             stop.run_until_cancelled(dial.keep_up(&sender)).await;
-            sender.send_replace(State::Down(BusError::Unavailable("the bus was closed".to_owned())));
+            let closed = State::Down(BusError::Unavailable("the bus was closed".to_owned()));
+            if let State::Up(live) = sender.send_replace(closed) {
+                live.end().await;
+            }
         });
         Self { state }
     }
@@ -129,114 +106,24 @@ impl Link {
         drop(state.wait_for(over).await);
     }
 
+    /// Does `work` on a connection, to its end or to the connection's. What is asked of one that was given up may be
+    /// left without an answer for ever.
+    pub(crate) async fn during<T>(
+        &self,
+        live: &Live,
+        work: impl Future<Output = Result<T, BusError>>,
+    ) -> Result<T, BusError> {
+        tokio::select! {
+            done = work => done,
+            () = self.over(live.number) => Err(lost()),
+        }
+    }
+
     /// The number of the current or last connection; 0 before the first.
     pub(crate) fn number(&self) -> u64 {
         match &*self.state.borrow() {
             State::Up(live) => live.number,
             State::Down(_) => 0,
-        }
-    }
-}
-
-impl Live {
-    fn stands(&self) -> bool {
-        self.connection.status().connected()
-    }
-
-    /// Whether the broker takes publishes.
-    pub(crate) fn takes_publishes(&self) -> Result<(), BusError> {
-        if self.connection.status().blocked() {
-            let why = "the broker blocks publishers: it is short of memory or disk";
-            return Err(BusError::Unavailable(why.to_owned()));
-        }
-        Ok(())
-    }
-
-    /// A new channel. When the broker closes one for an error, lapin keeps the error with its number, and tells it to
-    /// whoever comes to have that number when they begin anew: then the next number is tried.
-    pub(crate) async fn channel(&self) -> Result<Channel, BusError> {
-        let mut last = lost();
-        for _ in 0..NUMBERS {
-            match self.connection.create_channel().await {
-                Ok(channel) => return Ok(channel),
-                Err(error) if self.stands() => last = BusError::Unavailable(format!("no channel: {error}")),
-                Err(error) => return Err(refused(&error)),
-            }
-        }
-        Err(last)
-    }
-
-    /// A channel with confirms, for one batch.
-    pub(crate) async fn lane(&self) -> Result<Lane, BusError> {
-        let place = self.lanes.place().await?;
-        if let Some(channel) = self.lanes.take() {
-            return Ok(Lane::new(channel, place));
-        }
-        let channel = self.channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| refused(&error))?;
-        Ok(Lane::new(channel, place))
-    }
-
-    /// How many messages are ready in a queue that is there.
-    pub(crate) async fn ready(&self, queue: &str) -> Result<u64, BusError> {
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let ask = async {
-            let mut asking = self.asking.lock().await;
-            let channel = match asking.take().filter(|channel| channel.status().connected()) {
-                Some(channel) => channel,
-                None => self.channel().await?,
-            };
-            let declared = channel.queue_declare(short(queue)?, options, FieldTable::default()).await;
-            let ready = declared.map_err(|error| refused(&error))?.message_count();
-            *asking = Some(channel);
-            Ok(u64::from(ready))
-        };
-        tokio::time::timeout(ANSWER, ask).await.unwrap_or_else(|_| Err(silent()))
-    }
-
-    /// Notes that the broker confirmed a publish: a sign of life.
-    pub(crate) fn confirmed(&self) {
-        self.confirms.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Asks for a sign of life, on the channel that is kept for it. A broker that blocks publishers does not read from
-    /// them, so it is not asked then; one that only slows them down confirms what it has read, and answers late.
-    async fn probe(&self, kept: &mut Option<Channel>) -> Result<(), BusError> {
-        if self.connection.status().blocked() {
-            return Ok(());
-        }
-        let before = self.confirms.load(Ordering::Relaxed);
-        let ask = async {
-            let channel = match kept.take().filter(|channel| channel.status().connected()) {
-                Some(channel) => channel,
-                None => self.channel().await?,
-            };
-            // Kept whether it answers in time or not: one that is only slow is not left behind with each question.
-            *kept = Some(channel.clone());
-            // What it sets is of no account, as nothing is consumed there; the broker has to answer.
-            channel.basic_qos(1, BasicQosOptions::default()).await.map_err(|error| refused(&error))
-        };
-        match tokio::time::timeout(ANSWER, ask).await {
-            Ok(answer) => answer,
-            Err(_) if self.confirms.load(Ordering::Relaxed) != before => Ok(()),
-            Err(_) => Err(silent()),
-        }
-    }
-
-    /// How many messages are ready in a queue; none when there is no such queue.
-    pub(crate) async fn passive_count(&self, queue: &str) -> Result<Option<u64>, BusError> {
-        // Asking for a queue that is not there closes the channel, hence one for each question.
-        let channel = self.channel().await?;
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        match channel.queue_declare(short(queue)?, options, FieldTable::default()).await {
-            Ok(declared) => {
-                drop(channel.close(200, "counted".into()).await);
-                Ok(Some(u64::from(declared.message_count())))
-            }
-            Err(error) => match refused(&error) {
-                BusError::Unroutable(_) => Ok(None),
-                other => Err(other),
-            },
         }
     }
 }
@@ -264,11 +151,8 @@ impl Dial {
                     failures = failures_after(failures, begun.elapsed());
                     tracing::warn!(purpose = ?self.purpose, number, %why, "lost the broker");
                     state.send_replace(State::Down(BusError::Unavailable(why)));
-                    // In good order if it still can. It may be half dead, and the next one does not wait for it.
-                    tokio::spawn(async move {
-                        let close = live.connection.close(200, "reconnecting".into());
-                        drop(tokio::time::timeout(Duration::from_secs(1), close).await);
-                    });
+                    // It may be half dead, and the next one does not wait for it.
+                    tokio::spawn(async move { live.end().await });
                 }
                 Err(error) => {
                     failures += 1;
@@ -285,19 +169,21 @@ impl Dial {
     async fn connect(&self, number: u64) -> Result<Live, BusError> {
         let name = format!("{} {}", self.app_id, if self.purpose == Purpose::Publish { "out" } else { "in" });
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connecting = Connection::connect_uri(self.uri.clone(), properties);
-        let connection =
-            within(CONNECT_PATIENCE, "connecting", async { connecting.await.map_err(|error| refused(&error)) }).await?;
-        let lanes = Lanes::new(connection.configuration().channel_max());
-        let live = Live { number, connection, lanes, asking: Mutex::default(), confirms: AtomicU64::new(0) };
+        let connecting = wire::connect(self.uri.clone(), properties);
+        let connecting = async { connecting.await.map_err(|error| refused(&error)) };
+        let (connection, wire) = within(CONNECT_PATIENCE, "connecting", connecting).await?;
+        let live = Live::new(number, connection, wire);
         if let Some(topology) = &self.topology {
-            within(DECLARE_PATIENCE, "declaring", async {
+            let declared = within(DECLARE_PATIENCE, "declaring", async {
                 let channel = live.channel().await?;
                 topology.declare(&channel).await?;
                 drop(channel.close(200, "declared".into()).await);
                 Ok(())
-            })
-            .await?;
+            });
+            if let Err(error) = declared.await {
+                tokio::spawn(async move { live.end().await });
+                return Err(error);
+            }
         }
         Ok(live)
     }
@@ -312,7 +198,7 @@ async fn within<T>(
     done.unwrap_or_else(|_| Err(BusError::Unavailable(format!("{what} took longer than {patience:?}"))))
 }
 
-/// Resolves with the reason when the connection has ended, or no longer answers.
+/// Resolves with the reason when the connection has ended, no longer answers, or has no more channels to give.
 async fn watch_over(live: &Live) -> String {
     let silence = async {
         let mut kept = None;
@@ -326,6 +212,7 @@ async fn watch_over(live: &Live) -> String {
     tokio::select! {
         why = silence => why,
         why = until_ended(&live.connection) => why,
+        () = live.worn() => "old errors have used its channels up".to_owned(),
     }
 }
 
@@ -352,10 +239,6 @@ async fn until_ended(connection: &Connection) -> String {
 /// Of work that was under way when the connection went.
 pub(crate) fn lost() -> BusError {
     BusError::Unavailable("the connection was lost".to_owned())
-}
-
-fn silent() -> BusError {
-    BusError::Unavailable(format!("the broker did not answer within {ANSWER:?}"))
 }
 
 /// How many failures in a row there are when a connection has ended that stood for so long: a broker that takes
@@ -413,6 +296,7 @@ pub(crate) fn refused(error: &lapin::Error) -> BusError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::ANSWER;
 
     #[test]
     fn we_give_up_a_silent_connection_before_the_broker_does_and_the_broker_soon_after() {

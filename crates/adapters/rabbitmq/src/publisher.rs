@@ -1,6 +1,10 @@
 //! Publishing: each batch has a channel for itself, and waits for all of its confirms.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use lapin::{BasicProperties, Confirmation};
@@ -11,7 +15,8 @@ use ports::{
 
 use crate::{
     lane::{Lane, Written},
-    link::{Link, Live, lost, refused},
+    link::{Link, lost, refused},
+    live::Live,
     names::{Names, RetryQueue, short},
     properties,
 };
@@ -25,6 +30,10 @@ pub(crate) struct Publisher {
     names: Arc<Names>,
     app_id: String,
     deadline: Duration,
+    /// The places for retries that are there, as far as is known.
+    known: Mutex<BTreeSet<String>>,
+    /// Held while one is tried for the first time.
+    first: tokio::sync::Mutex<()>,
 }
 
 /// A message ready for the broker.
@@ -37,8 +46,8 @@ pub(crate) struct Parcel {
 }
 
 impl Publisher {
-    pub(crate) const fn new(link: Link, names: Arc<Names>, app_id: String, deadline: Duration) -> Self {
-        Self { link, names, app_id, deadline }
+    pub(crate) fn new(link: Link, names: Arc<Names>, app_id: String, deadline: Duration) -> Self {
+        Self { link, names, app_id, deadline, known: Mutex::default(), first: tokio::sync::Mutex::default() }
     }
 
     pub(crate) const fn link(&self) -> &Link {
@@ -71,7 +80,7 @@ impl Publisher {
         self.send(vec![Parcel { exchange, key, mandatory: true, properties, body }]).await
     }
 
-    /// Puts a retry of `queue` where it waits; that place is declared where it is not yet known.
+    /// Puts a retry of `queue` where it waits; that place is declared where it is not yet there.
     pub(crate) async fn postpone(
         &self,
         queue: &Queue,
@@ -79,16 +88,45 @@ impl Publisher {
         properties: BasicProperties,
         body: Bytes,
     ) -> Result<(), BusError> {
-        let (exchange, key) = (retry.exchange.clone(), retry.key(queue));
-        match self.forward(exchange.clone(), key.clone(), properties.clone(), body.clone()).await {
-            Err(BusError::Unroutable(_)) => {
-                let channel = self.link.within(GRACE).await?.channel().await?;
-                retry.declare(&channel).await?;
-                drop(channel.close(200, "declared".into()).await);
-                self.forward(exchange, key, properties, body).await
-            }
-            other => other,
+        let put = || self.forward(retry.exchange.clone(), retry.key(queue), properties.clone(), body.clone());
+        // A publish to where nothing is costs its channel, with the number: only the first of many finds that out.
+        let mut alone = None;
+        if !self.knows(retry) {
+            alone = Some(self.first.lock().await);
         }
+        if self.knows(retry) {
+            drop(alone.take());
+            match put().await {
+                Err(BusError::Unroutable(_)) => alone = Some(self.first.lock().await),
+                told => return told,
+            }
+        }
+        let mut told = put().await;
+        if matches!(told, Err(BusError::Unroutable(_))) {
+            self.declare(retry).await?;
+            told = put().await;
+        }
+        // As good as there when the broker did not say so in time: the others need not try one by one.
+        if !matches!(told, Err(BusError::Unroutable(_))) {
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(retry.name().to_owned());
+        }
+        drop(alone);
+        told
+    }
+
+    fn knows(&self, retry: &RetryQueue) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(retry.name())
+    }
+
+    async fn declare(&self, retry: &RetryQueue) -> Result<(), BusError> {
+        let live = self.link.within(GRACE).await?;
+        let declare = async {
+            let channel = live.channel().await?;
+            retry.declare(&channel).await?;
+            drop(channel.close(200, "declared".into()).await);
+            Ok(())
+        };
+        self.link.during(&live, declare).await
     }
 
     async fn send(&self, parcels: Vec<Parcel>) -> Result<(), BusError> {

@@ -18,7 +18,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    link::{Link, Live, backoff, is_worth_telling, refused},
+    link::{Link, backoff, is_worth_telling, refused},
+    live::Live,
     names::{Names, short},
     publisher::Publisher,
     round::{Ended, Round},
@@ -104,7 +105,7 @@ impl Pump {
     /// One round, and whether it settled anything: one that did not is followed by a pause.
     async fn once(&self, sender: &mpsc::Sender<Delivery>, ready: &mut Ready, unreached: &mut u32) -> (bool, Ended) {
         let begun = match self.link.within(Duration::from_secs(1)).await {
-            Ok(live) => self.begin(&live).await,
+            Ok(live) => self.link.during(&live, self.begin(&live)).await,
             Err(error) => Err(error),
         };
         match begun {

@@ -15,18 +15,12 @@ use lapin::{
     options::{BasicAckOptions, BasicNackOptions},
 };
 use ports::{
-    bus::{BusError, Delivery, Settle, Settlement, headers},
+    bus::{BusError, Delivery, Settlement, headers},
     topology::Topic,
 };
 use tokio::{sync::mpsc, time::Instant};
 
-use crate::{
-    link::{Live, refused},
-    properties,
-    pump::Pump,
-    tags::Tags,
-    vigil::Vigil,
-};
+use crate::{link::refused, live::Live, notes::Notes, properties, pump::Pump, tags::Tags, vigil::Vigil};
 
 /// How many settlements are taken at once.
 const SETTLED_AT_ONCE: usize = 512;
@@ -42,28 +36,6 @@ pub(crate) enum Ended {
     Again,
     /// The channel or connection is gone: begin again.
     Lost(BusError),
-}
-
-/// The delivery's way back to the pump. Of one channel: settlements for a channel that is gone go nowhere.
-struct Notes {
-    sender: mpsc::UnboundedSender<(u64, Settlement)>,
-    current: Arc<AtomicBool>,
-    /// Putting one back ends the round.
-    ordered: bool,
-}
-
-impl Settle for Notes {
-    fn settle(&self, tag: u64, settlement: Settlement) {
-        if self.ordered && settlement == Settlement::Requeue {
-            // At once, not when the note is read: what waits in the buffer behind it must not be taken any more.
-            self.current.store(false, Ordering::Release);
-        }
-        drop(self.sender.send((tag, settlement)));
-    }
-
-    fn is_current(&self) -> bool {
-        self.current.load(Ordering::Acquire)
-    }
 }
 
 /// What is needed to publish a delivery again.
@@ -97,6 +69,8 @@ pub(crate) struct Round<'a> {
     last: u64,
     vigil: Vigil,
     look: Instant,
+    /// The look that waits for the queue's answer, if there is one: what is delivered meanwhile does not wait with it.
+    looks: FuturesUnordered<BoxFuture<'a, Result<Option<u64>, BusError>>>,
 }
 
 impl<'a> Round<'a> {
@@ -112,7 +86,7 @@ impl<'a> Round<'a> {
             consumed,
             channel,
             consumer,
-            notes: Some(Arc::new(Notes { sender, current: current.clone(), ordered: pump.queue.is_durable() })),
+            notes: Some(Arc::new(Notes::new(sender, current.clone(), pump.queue.is_durable()))),
             current,
             settled,
             tags: Tags::new(),
@@ -122,29 +96,40 @@ impl<'a> Round<'a> {
             last: 0,
             look: Instant::now() + Vigil::default().rest(),
             vigil: Vigil::default(),
+            looks: FuturesUnordered::new(),
         }
     }
 
     /// Runs to its end, and says whether anything was settled.
     pub(crate) async fn run(mut self, sender: &mpsc::Sender<Delivery>) -> (bool, Ended) {
+        let (link, live) = (&self.pump.link, self.live.clone());
+        let ended = tokio::select! {
+            biased;
+            ended = self.turns(sender) => ended,
+            () = link.over(live.number) => lost("the connection was lost"),
+        };
+        // From here the broker has everything back, and what still waits in the subscription's buffer is left out.
+        self.current.store(false, Ordering::Release);
+        if !matches!(ended, Ended::Lost(_)) {
+            drop(link.during(&live, self.finish()).await);
+        }
+        // Fails where the channel is gone already.
+        let close = async { self.channel.close(200, "round over".into()).await.map_err(|error| refused(&error)) };
+        drop(link.during(&live, close).await);
+        (self.progress, ended)
+    }
+
+    async fn turns(&mut self, sender: &mpsc::Sender<Delivery>) -> Ended {
         let mut notes = Vec::with_capacity(SETTLED_AT_ONCE);
-        let ended = loop {
+        loop {
             let ended = match self.turn(sender, &mut notes).await {
                 None => self.ack().await.err().map(Ended::Lost),
                 ended => ended,
             };
             if let Some(ended) = ended {
-                break ended;
+                return ended;
             }
-        };
-        // From here the broker has everything back, and what still waits in the subscription's buffer is left out.
-        self.current.store(false, Ordering::Release);
-        if !matches!(ended, Ended::Lost(_)) {
-            self.close().await;
         }
-        let counted = self.counted;
-        self.pump.census.change(&self.name, |count| *count = count.saturating_sub(counted));
-        (self.progress, ended)
     }
 
     async fn turn(&mut self, sender: &mpsc::Sender<Delivery>, notes: &mut Vec<(u64, Settlement)>) -> Option<Ended> {
@@ -170,29 +155,37 @@ impl<'a> Round<'a> {
                 self.notes = None;
                 None
             }
-            () = tokio::time::sleep_until(self.look), if self.notes.is_some() => self.look().await,
-            () = self.pump.link.over(self.live.number) => Some(lost("the connection was lost")),
+            () = tokio::time::sleep_until(self.look), if self.notes.is_some() && self.looks.is_empty() => {
+                self.look();
+                None
+            }
+            Some(ready) = self.looks.next(), if !self.looks.is_empty() => self.looked(ready),
         }
     }
 
     /// Asks the queue whether there is something that a quiet consumer should have heard.
-    async fn look(&mut self) -> Option<Ended> {
-        let mut ended = None;
+    fn look(&mut self) {
         if self.vigil.is_quiet(self.counted == 0) {
-            match self.live.ready(&self.consumed).await {
-                Ok(ready) if self.vigil.is_deaf(ready) => {
-                    if self.vigil.is_active() {
-                        tracing::warn!(queue = %self.pump.queue, ready, "a consumer heard nothing of them, made anew");
-                        (self.pump.revived)(&self.topic);
-                    }
-                    ended = Some(Ended::Again);
-                }
-                Ok(_) => {}
-                Err(error) => ended = Some(Ended::Lost(error)),
-            }
+            let (live, queue) = (self.live.clone(), self.consumed.clone());
+            self.looks.push(async move { live.ready(&queue).await }.boxed());
         }
         self.look = Instant::now() + self.vigil.rest();
-        ended
+    }
+
+    /// What the queue says. What was heard since it was asked may be what it tells of.
+    fn looked(&mut self, ready: Result<Option<u64>, BusError>) -> Option<Ended> {
+        let ready = match ready {
+            Ok(ready) => ready.filter(|_| self.notes.is_some() && self.vigil.is_quiet(self.counted == 0)),
+            Err(error) => return Some(Ended::Lost(error)),
+        };
+        let deaf = ready.filter(|ready| self.vigil.is_deaf(*ready));
+        self.look = Instant::now() + self.vigil.rest();
+        let ready = deaf?;
+        if self.vigil.is_active() {
+            tracing::warn!(queue = %self.pump.queue, ready, "a consumer heard nothing of them, made anew");
+            (self.pump.revived)(&self.topic);
+        }
+        Some(Ended::Again)
     }
 
     async fn hand_over(
@@ -329,9 +322,8 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// The last moves and the last acks, so that what is done does not come back; then the channel, and with it all that
-    /// is open.
-    async fn close(&mut self) {
+    /// The last moves and the last acks, so that what is done does not come back.
+    async fn finish(&mut self) -> Result<(), BusError> {
         while let Some((tag, moved)) = self.moves.next().await {
             if moved.is_ok() {
                 self.done(tag);
@@ -342,13 +334,25 @@ impl<'a> Round<'a> {
                 self.done(tag);
             }
         }
-        drop(self.ack().await);
-        drop(self.channel.close(200, "round over".into()).await);
+        self.ack().await
     }
 
     fn uncount(&mut self) {
         self.counted = self.counted.saturating_sub(1);
         self.pump.census.change(&self.name, |count| *count = count.saturating_sub(1));
+    }
+}
+
+/// However it ends: even when its task is given up in the middle.
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        self.current.store(false, Ordering::Release);
+        let counted = self.counted;
+        self.pump.census.change(&self.name, |count| *count = count.saturating_sub(counted));
+        // The channel goes first, and with it all that is open. lapin would cancel a consumer that is dropped before:
+        // the next one would become active, and overtake what is still open here. The first poll puts it in line for
+        // the socket, and takes the consumer for cancelled.
+        drop(self.channel.close(200, "round over".into()).now_or_never());
     }
 }
 

@@ -9,7 +9,8 @@ use ports::{
 };
 
 use crate::{
-    link::{Live, refused},
+    link::refused,
+    live::Live,
     names::{Names, short},
 };
 

@@ -31,7 +31,7 @@ impl Vigil {
         if self.suspected > 0 && self.active { SECOND } else { REST }
     }
 
-    /// Whether it was quiet since the last look, so that the queue is worth asking.
+    /// Whether it was quiet since this was asked last, so that the queue is worth asking, or its answer of account.
     pub(crate) const fn is_quiet(&mut self, holds_nothing: bool) -> bool {
         let quiet = holds_nothing && !self.heard;
         self.heard = false;

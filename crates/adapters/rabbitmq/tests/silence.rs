@@ -4,130 +4,56 @@
 mod support;
 
 use std::{
-    collections::BTreeSet,
-    net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use afluente_adapter_rabbitmq::{RabbitBus, RabbitConfig};
-use ports::{Bus as _, bus::BusError};
-use support::{INBOUND, PATIENCE, QUEUE, bus, message, next, until_empty};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
-    sync::watch,
+use ports::{
+    Bus as _,
+    bus::{BusError, Delivery},
+    topology::{Queue, Topic},
+};
+use support::{
+    INBOUND, PATIENCE, QUEUE, message, next,
+    proxy::{
+        CHANNEL_CLOSE, CHANNEL_CLOSE_OK, CHANNEL_OPEN_OK, CONSUME, DELIVER, EXCHANGE_DECLARE_OK, Method, Proxy,
+        QUEUE_DECLARE_OK, through_a_proxy,
+    },
+    until_empty,
 };
 
-/// Between a bus and its broker, and not always honest.
-struct Proxy {
-    address: SocketAddr,
-    /// While true, deliveries vanish and everything else passes.
-    deaf: Arc<AtomicBool>,
-    /// Connections made before it was raised pass nothing more in either direction, and stay open.
-    silent: watch::Sender<u32>,
-}
-
-impl Proxy {
-    async fn start(broker: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let deaf = Arc::new(AtomicBool::new(false));
-        let (silent, silenced) = watch::channel(0);
-        let flag = deaf.clone();
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let Ok(server) = TcpStream::connect(&broker).await else { continue };
-                let (from_client, to_client) = client.into_split();
-                let (from_server, to_server) = server.into_split();
-                let mut silenced = silenced.clone();
-                silenced.mark_unchanged();
-                tokio::spawn(plain(from_client, to_server, silenced.clone()));
-                tokio::spawn(frames(from_server, to_client, flag.clone(), silenced));
-            }
-        });
-        Self { address, deaf, silent }
-    }
-
-    fn url(&self, config: &RabbitConfig) -> String {
-        let (_, place) = config.url.rsplit_once('@').unwrap();
-        let (host, _) = place.split_once('/').unwrap();
-        config.url.replace(host, &self.address.to_string())
-    }
-}
-
-async fn plain(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut silenced: watch::Receiver<u32>) {
-    let copy = tokio::io::copy(&mut from, &mut to);
-    tokio::select! {
-        _ = copy => {}
-        _ = silenced.changed() => std::future::pending().await,
-    }
-}
-
-/// Reads the broker's frames one by one: type, channel, size, payload, end.
-async fn frames(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    deaf: Arc<AtomicBool>,
-    mut silenced: watch::Receiver<u32>,
-) {
-    let pass = async {
-        let mut vanishing = BTreeSet::new();
-        loop {
-            let mut head = [0; 7];
-            from.read_exact(&mut head).await?;
-            let channel = u16::from_be_bytes([head[1], head[2]]);
-            let size = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
-            let mut rest = vec![0; size + 1];
-            from.read_exact(&mut rest).await?;
-            if head[0] == 1 {
-                // Class 60, method 60: a delivery; its content follows in frames of its own.
-                if deaf.load(Ordering::Acquire) && rest.starts_with(&[0, 60, 0, 60]) {
-                    vanishing.insert(channel);
-                } else {
-                    vanishing.remove(&channel);
-                }
-            }
-            if head[0] == 8 || !vanishing.contains(&channel) {
-                to.write_all(&head).await?;
-                to.write_all(&rest).await?;
-            }
-        }
-    };
-    tokio::select! {
-        ended = pass => drop::<std::io::Result<()>>(ended),
-        _ = silenced.changed() => std::future::pending().await,
-    }
-}
-
-/// A bus through a proxy, one that has nothing to do with it, and how often a consumer was revived.
-async fn through_a_proxy() -> Option<(RabbitBus, RabbitBus, Proxy, Arc<AtomicU32>)> {
-    let (direct, config) = bus().await?;
-    let (_, place) = config.url.rsplit_once('@').unwrap();
-    let proxy = Proxy::start(place.split_once('/').unwrap().0.to_owned()).await;
+/// A bus whose deliveries may vanish until a consumer is revived, and how often one was.
+async fn deaf_at_times() -> Option<(RabbitBus, RabbitBus, Proxy, Arc<AtomicU32>)> {
     let revivals = Arc::new(AtomicU32::new(0));
-    let (count, deaf) = (revivals.clone(), proxy.deaf.clone());
-    let revived: Arc<dyn Fn(&ports::topology::Topic) + Send + Sync> = Arc::new(move |_| {
-        count.fetch_add(1, Ordering::AcqRel);
-        deaf.store(false, Ordering::Release);
-    });
-    // A publish that only this ends would end none of the tests.
-    let publish_deadline = Duration::from_secs(3_600);
-    let config = RabbitConfig { url: proxy.url(&config), revived, publish_deadline, ..config };
-    Some((RabbitBus::connect(config).await.unwrap(), direct, proxy, revivals))
+    let count = revivals.clone();
+    let (bus, direct, proxy) = through_a_proxy(|config, proxy| {
+        let way = proxy.from_broker.clone();
+        let revived: Arc<dyn Fn(&Topic) + Send + Sync> = Arc::new(move |_| {
+            count.fetch_add(1, Ordering::AcqRel);
+            way.pass_all();
+        });
+        RabbitConfig { revived, ..config }
+    })
+    .await?;
+    Some((bus, direct, proxy, revivals))
+}
+
+async fn silent_at_times() -> Option<(RabbitBus, RabbitBus, Proxy)> {
+    through_a_proxy(|config, _| config).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_that_stopped_without_a_word_is_made_anew() {
-    let Some((bus, direct, proxy, revivals)) = through_a_proxy().await else { return };
+    let Some((bus, direct, proxy, revivals)) = deaf_at_times().await else { return };
     let mut subscription = bus.subscribe(QUEUE, 4).await.unwrap();
     direct.publish(vec![message(0, INBOUND)]).await.unwrap();
     next(&mut subscription).await.ack();
     until_empty(&bus, &QUEUE).await;
-    proxy.deaf.store(true, Ordering::Release);
+    proxy.from_broker.swallow(&[DELIVER]);
     direct.publish((1..30).map(|n| message(n, INBOUND)).collect()).await.unwrap();
     for n in 1..30 {
         let delivery = next(&mut subscription).await;
@@ -140,13 +66,13 @@ async fn a_consumer_that_stopped_without_a_word_is_made_anew() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_delivery_that_is_missing_is_missed_at_the_next() {
-    let Some((bus, direct, proxy, revivals)) = through_a_proxy().await else { return };
+    let Some((bus, direct, proxy, revivals)) = deaf_at_times().await else { return };
     let mut subscription = bus.subscribe(QUEUE, 100).await.unwrap();
-    proxy.deaf.store(true, Ordering::Release);
+    proxy.from_broker.swallow(&[DELIVER]);
     direct.publish(vec![message(0, INBOUND)]).await.unwrap();
     // It is on nobody's desk: the broker has handed it over, and the consumer has not got it.
     support::until_ready(&direct, &QUEUE, 0).await;
-    proxy.deaf.store(false, Ordering::Release);
+    proxy.from_broker.pass_all();
     direct.publish((1..10).map(|n| message(n, INBOUND)).collect()).await.unwrap();
     for n in 0..10 {
         let delivery = next(&mut subscription).await;
@@ -158,12 +84,12 @@ async fn a_delivery_that_is_missing_is_missed_at_the_next() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_nobody_answers_on_is_given_up() {
-    let Some((bus, direct, proxy, _)) = through_a_proxy().await else { return };
+    let Some((bus, direct, proxy)) = silent_at_times().await else { return };
     let mut subscription = bus.subscribe(QUEUE, 10).await.unwrap();
     direct.publish(vec![message(0, INBOUND)]).await.unwrap();
     next(&mut subscription).await.ack();
     until_empty(&bus, &QUEUE).await;
-    proxy.silent.send_replace(1);
+    proxy.silence();
     direct.publish(vec![message(1, INBOUND)]).await.unwrap();
     while bus.publish(vec![message(2, INBOUND)]).await.is_err() {}
     // The broker holds the cut connection's place in the queue until it misses its heartbeat, unless that ends first.
@@ -177,9 +103,9 @@ async fn a_connection_that_nobody_answers_on_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_being_published_on_a_silent_connection_is_given_up_with_it() {
-    let Some((bus, _, proxy, _)) = through_a_proxy().await else { return };
+    let Some((bus, _, proxy)) = silent_at_times().await else { return };
     bus.publish(vec![message(0, INBOUND)]).await.unwrap();
-    proxy.silent.send_replace(1);
+    proxy.silence();
     let published = tokio::time::timeout(PATIENCE, bus.publish(vec![message(1, INBOUND)])).await;
     let refused = published.expect("it does not wait for the deadline").unwrap_err();
     assert!(matches!(refused, BusError::Unavailable(_)), "{refused}");
@@ -188,13 +114,13 @@ async fn what_is_being_published_on_a_silent_connection_is_given_up_with_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_back_stands_behind_the_active_consumer() {
-    let Some((bus, direct, proxy, _)) = through_a_proxy().await else { return };
+    let Some((bus, direct, proxy)) = silent_at_times().await else { return };
     let mut first = bus.subscribe(QUEUE, 4).await.unwrap();
     direct.publish(vec![message(0, INBOUND)]).await.unwrap();
     next(&mut first).await.ack();
     until_empty(&direct, &QUEUE).await;
     let mut second = direct.subscribe(QUEUE, 4).await.unwrap();
-    proxy.silent.send_replace(1);
+    proxy.silence();
     direct.publish(vec![message(1, INBOUND)]).await.unwrap();
     let turn = next(&mut second).await;
     assert_eq!(turn.envelope.id, "1", "the broker gave the silent one up");
@@ -223,4 +149,109 @@ async fn who_comes_back_stands_behind_the_active_consumer() {
         delivery = next(&mut again) => delivery,
     };
     assert_eq!(delivery.envelope.id, "20", "now it is its turn");
+}
+
+/// A subscription that holds one delivery, on a connection that says nothing more from when this answer was due.
+async fn without_an_answer(answer: Method, what: impl FnOnce(Delivery), silence: impl FnOnce(&Proxy)) -> Option<()> {
+    let (bus, direct, proxy) = silent_at_times().await?;
+    let mut subscription = bus.subscribe(QUEUE, 10).await.unwrap();
+    direct.publish(vec![message(0, INBOUND)]).await.unwrap();
+    let delivery = next(&mut subscription).await;
+    let before = proxy.from_broker.count(answer);
+    proxy.from_broker.swallow(&[answer]);
+    what(delivery);
+    proxy.from_broker.until(answer, before + 1).await;
+    silence(&proxy);
+    proxy.from_broker.pass_all();
+    let again = next(&mut subscription).await;
+    assert_eq!(again.envelope.id, "0");
+    again.ack();
+    until_empty(&direct, &QUEUE).await;
+    Some(())
+}
+
+/// lapin keeps a question open on a connection that was given up, and a consumer that waits for its answer is one that
+/// stopped without a word.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_was_being_made_on_a_silent_connection_is_made_on_the_next() {
+    without_an_answer(CHANNEL_OPEN_OK, drop, Proxy::silence).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_that_was_being_ended_on_a_silent_connection_is_made_on_the_next() {
+    without_an_answer(CHANNEL_CLOSE_OK, drop, Proxy::silence).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_whose_place_was_being_declared_on_a_silent_connection_comes_back() {
+    let retry = |delivery: Delivery| delivery.retry(Duration::from_millis(1));
+    without_an_answer(EXCHANGE_DECLARE_OK, retry, Proxy::silence_publishing).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_that_was_asked_for_on_a_silent_connection_is_not_waited_for() {
+    let Some((bus, _, proxy)) = silent_at_times().await else { return };
+    bus.depth(&QUEUE).await.unwrap();
+    proxy.from_broker.swallow(&[QUEUE_DECLARE_OK]);
+    let before = proxy.from_broker.count(QUEUE_DECLARE_OK);
+    let silence = async {
+        proxy.from_broker.until(QUEUE_DECLARE_OK, before + 1).await;
+        proxy.silence();
+        proxy.from_broker.pass_all();
+    };
+    let (asked, ()) = tokio::join!(tokio::time::timeout(PATIENCE, bus.depth(&QUEUE)), silence);
+    let refused = asked.expect("it does not wait for ever").unwrap_err();
+    assert!(matches!(refused, BusError::Unavailable(_)), "{refused}");
+    bus.depth(&QUEUE).await.unwrap();
+}
+
+/// A broker that takes its time with each look: forty in a row are later than any answer may be, and none of them itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn looks_that_wait_for_each_other_are_no_reason_to_begin_anew() {
+    const MANY: u64 = 40;
+    let Some((bus, direct, proxy)) = silent_at_times().await else { return };
+    let mut subscriptions = Vec::new();
+    for n in 0..MANY {
+        let queue = Queue::Fanout { topic: Topic::Events, replica: n.to_string() };
+        subscriptions.push(bus.subscribe(queue, 10).await.unwrap());
+    }
+    let before = proxy.from_broker.count(QUEUE_DECLARE_OK);
+    proxy.from_broker.hold(QUEUE_DECLARE_OK, Duration::from_millis(100));
+    // Each has looked, and each again.
+    proxy.from_broker.until(QUEUE_DECLARE_OK, before + 2 * MANY).await;
+    assert_eq!(proxy.from_client.count(CONSUME), MANY, "queues were left, and what was in them is lost");
+    direct.publish(vec![message("heard", Topic::Events)]).await.unwrap();
+    for subscription in &mut subscriptions {
+        next(subscription).await.ack();
+    }
+}
+
+/// What a bus still holds when it goes comes first at the next consumer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bus_that_is_dropped_is_not_overtaken_by_what_it_held() {
+    let mut own = None;
+    let through = through_a_proxy(|config, _| own.insert(config).clone()).await;
+    let (Some((_, direct, proxy)), Some(config)) = (through, own) else { return };
+    // A consumer that was cancelled before would give its place away meanwhile.
+    proxy.from_client.hold(CHANNEL_CLOSE, Duration::from_millis(200));
+    // What lapin does first when a bus goes is chance.
+    for _ in 0..12 {
+        let bus = RabbitBus::connect(config.clone()).await.unwrap();
+        let mut first = bus.subscribe(QUEUE, 4).await.unwrap();
+        let mut second = direct.subscribe(QUEUE, 100).await.unwrap();
+        direct.publish((0..20).map(|n| message(n, INBOUND)).collect()).await.unwrap();
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            held.push(next(&mut first).await);
+        }
+        drop(bus);
+        for n in 0..20 {
+            let delivery = next(&mut second).await;
+            assert_eq!(delivery.envelope.id, n.to_string());
+            delivery.ack();
+        }
+        // So that the next bus is the first to come.
+        drop(second);
+        until_empty(&direct, &QUEUE).await;
+    }
 }

@@ -8,6 +8,8 @@
     clippy::disallowed_methods
 )]
 
+pub mod proxy;
+
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicU32, Ordering},
