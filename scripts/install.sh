@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing Afluente needs on Debian and Ubuntu. Safe to run again: what is there is left alone.
 #
-#   install.sh all     linker, servers for the tests, browser, shellcheck, fonts; also without an argument
+#   install.sh all     linker, servers for the tests, browser, what the scripts call, fonts; also without an argument
 #   install.sh build   only what `make run` needs: the linker
 #
 # Rust and Node.js are checked, not installed: their own installers know better. No service is started or stopped: the
@@ -102,6 +102,8 @@ if [[ ${1:-all} == all ]]; then
     chromium="$browser"
     shellcheck=shellcheck
     util-linux=setpriv
+    python3=python3
+    curl=curl
     "fonts-liberation=/usr/share/fonts/truetype/liberation*/*.ttf"
     "fonts-noto-color-emoji=/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
   )

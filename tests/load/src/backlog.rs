@@ -6,7 +6,11 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::{http::Connection, mesh::webhook};
+use crate::{
+    http::Connection,
+    mesh::webhook,
+    pace::{self, Sent},
+};
 
 /// What to send where.
 #[derive(Args, Clone)]
@@ -37,37 +41,25 @@ pub(crate) struct Backlog {
 pub(crate) async fn run(plan: Backlog) -> Result<Value, String> {
     let begun = Instant::now();
     let workers: Vec<_> = (0..plan.connections).map(|one| tokio::spawn(send(plan.clone(), one))).collect();
-    let (mut accepted, mut refused) = (0, 0);
-    for worker in workers {
-        let (yes, no) = worker.await.map_err(|problem| problem.to_string())??;
-        accepted += yes;
-        refused += no;
-    }
-    let took = begun.elapsed().as_secs_f64();
+    let Sent { accepted, refused, seconds } = pace::all(workers, begun).await?;
     Ok(json!({
-        "messages": plan.messages, "accepted": accepted, "refused": refused, "seconds": took,
-        "accepted_per_second": f64::from(accepted) / took,
+        "messages": plan.messages, "accepted": accepted, "refused": refused, "seconds": seconds,
+        "accepted_per_second": f64::from(accepted) / seconds,
     }))
 }
 
 /// Sends the share of one connection. A webhook that is refused goes again, as a provider's would, before the next.
-async fn send(plan: Backlog, connection: u32) -> Result<(u32, u32), String> {
+async fn send(plan: Backlog, connection: u32) -> Result<Sent, String> {
     let mut open = Connection::open(&plan.host).await.map_err(|problem| problem.to_string())?;
     let share = plan.messages / plan.connections + u32::from(connection < plan.messages % plan.connections);
-    let (mut accepted, mut refused) = (0, 0);
-    while accepted < share {
-        let customer = u64::from(connection * plan.customers + accepted % plan.customers);
+    let mut sent = Sent::default();
+    while sent.accepted < share {
+        let customer = u64::from(connection * plan.customers + sent.accepted % plan.customers);
         let phone = format!("5511{}", plan.first + customer);
-        let turn = accepted / plan.customers;
+        let turn = sent.accepted / plan.customers;
         let body = webhook(&format!("wamid.backlog.{phone}.{turn}"), &phone, &format!("backlog {turn}"));
-        match open.post(&plan.hook, ("Authorization", &plan.secret), &body).await {
-            Ok((200..=299, _)) => accepted += 1,
-            Ok(_) => refused += 1,
-            Err(_) => {
-                refused += 1;
-                open = Connection::open(&plan.host).await.map_err(|problem| problem.to_string())?;
-            }
-        }
+        let taken = open.taken(&plan.hook, &[("Authorization", &plan.secret)], &body).await;
+        sent.count(taken.map_err(|problem| problem.to_string())?);
     }
-    Ok((accepted, refused))
+    Ok(sent)
 }

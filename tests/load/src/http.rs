@@ -1,4 +1,4 @@
-//! A keep-alive HTTP/1.1 client of a few lines: the load generator must cost less than what it measures.
+//! HTTP/1.1 over kept connections, a few lines for either side: the load generator must cost less than what it measures.
 
 use std::io;
 
@@ -7,64 +7,94 @@ use tokio::{
     net::TcpStream,
 };
 
-/// One connection.
+/// A connection to a service.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     host: String,
-    buffer: Vec<u8>,
 }
 
 impl Connection {
+    /// Connects to `host:port`.
     pub(crate) async fn open(host: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect(host).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, host: host.to_owned(), buffer: Vec::with_capacity(4096) })
+        Ok(Self { wire: Wire::new(TcpStream::connect(host).await?)?, host: host.to_owned() })
     }
 
     /// Posts JSON and answers the status and the body.
-    pub(crate) async fn post(&mut self, path: &str, header: (&str, &str), body: &str) -> io::Result<(u16, Vec<u8>)> {
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<(u16, Vec<u8>)> {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n{}: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             self.host,
-            header.0,
-            header.1,
             body.len()
         );
-        self.stream.write_all(request.as_bytes()).await?;
-        self.answer().await
+        self.wire.write(&request).await?;
+        let Said { head, body } = self.wire.read().await?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok((head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0), body))
     }
 
-    async fn answer(&mut self) -> io::Result<(u16, Vec<u8>)> {
-        self.buffer.clear();
-        let mut chunk = [0u8; 4096];
-        loop {
-            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
-                let head = String::from_utf8_lossy(self.buffer.get(..end).unwrap_or_default()).to_ascii_lowercase();
-                let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-                let length: usize = head
-                    .lines()
-                    .find_map(|line| line.strip_prefix("content-length:"))
-                    .and_then(|value| value.trim().parse().ok())
-                    .unwrap_or(0);
-                let whole = end + 4 + length;
-                while self.buffer.len() < whole {
-                    let read = self.stream.read(&mut chunk).await?;
-                    if read == 0 {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                    self.buffer.extend_from_slice(chunk.get(..read).unwrap_or_default());
-                }
-                return Ok((status, self.buffer.get(end + 4..whole).unwrap_or_default().to_vec()));
-            }
-            let read = self.stream.read(&mut chunk).await?;
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            self.buffer.extend_from_slice(chunk.get(..read).unwrap_or_default());
+    /// Posts JSON and answers whether that was taken. A connection that breaks takes nothing and is made anew.
+    pub(crate) async fn taken(&mut self, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<bool> {
+        if let Ok((status, _)) = self.post(path, headers, body).await {
+            return Ok((200..300).contains(&status));
         }
+        *self = Self::open(&self.host).await?;
+        Ok(false)
     }
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+/// What one side said.
+pub(crate) struct Said {
+    /// The first line and the headers, in lower case.
+    pub(crate) head: String,
+    /// What comes after them.
+    pub(crate) body: Vec<u8>,
+}
+
+/// Either end of a connection. Nobody speaks before the other has answered.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::with_capacity(4096) })
+    }
+
+    pub(crate) async fn write(&mut self, text: &str) -> io::Result<()> {
+        self.stream.write_all(text.as_bytes()).await
+    }
+
+    /// What the other side says; none when it left.
+    pub(crate) async fn read(&mut self) -> io::Result<Option<Said>> {
+        self.buffer.clear();
+        let end = loop {
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end;
+            }
+            if !self.more().await? {
+                return if self.buffer.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            }
+        };
+        let head = String::from_utf8_lossy(self.buffer.get(..end).unwrap_or_default()).to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let whole = end + 4 + length.and_then(|value| value.trim().parse().ok()).unwrap_or(0_usize);
+        while self.buffer.len() < whole {
+            if !self.more().await? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(Some(Said { head, body: self.buffer.get(end + 4..whole).unwrap_or_default().to_vec() }))
+    }
+
+    /// Reads some more; false at the end.
+    async fn more(&mut self) -> io::Result<bool> {
+        Ok(self.stream.read_buf(&mut self.buffer).await? > 0)
+    }
 }

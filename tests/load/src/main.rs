@@ -1,11 +1,18 @@
-//! The load generator of `make bench`: webhooks into a running mesh, and the raw limit of its broker beside it.
-//! It prints one JSON object for each run. It is not a test: nothing here decides pass or fail.
+//! The load generator of `make bench`: webhooks into a running mesh, agents' replies out of it, and the raw limit of its
+//! broker beside it. It prints one JSON object for each run. It is not a test: nothing here decides pass or fail.
+//!
+//! Read `mesh.rs` for the way in, `replies.rs` for the way out and `provider.rs` for who takes them there.
 #![expect(clippy::disallowed_methods, reason = "it measures real time, and its one unbounded channel holds one run")]
 
 mod backlog;
+mod doors;
+mod fates;
 mod http;
 mod mesh;
+mod pace;
+mod provider;
 mod raw;
+mod replies;
 mod stats;
 
 use std::sync::Arc;
@@ -22,6 +29,8 @@ struct Cli {
 enum What {
     /// Load on a running mesh.
     Mesh(mesh::Mesh),
+    /// Replies of agents at a running mesh, out to a provider that is played here.
+    Replies(replies::Replies),
     /// Webhooks that nobody works on yet.
     Backlog(backlog::Backlog),
     /// The raw limit of RabbitMQ.
@@ -46,6 +55,7 @@ enum What {
 async fn main() -> std::process::ExitCode {
     let result = match Cli::parse().what {
         What::Mesh(plan) => mesh::run(plan).await,
+        What::Replies(plan) => replies::run(plan).await,
         What::Backlog(plan) => backlog::run(plan).await,
         What::RawAmqp { url, messages } => raw_amqp(&url, messages).await,
         What::RawEmbedded { messages } => raw_embedded(messages).await,

@@ -7,34 +7,24 @@ use std::{
 };
 
 use clap::Args;
-use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 
 use crate::{
+    doors::Doors,
     http::Connection,
+    pace::{self, Pace, Sent, Work},
     stats::{Latencies, Series},
 };
 
 /// What to send where.
 #[derive(Args, Clone)]
 pub(crate) struct Mesh {
-    /// `host:port` of the desk and the hooks.
-    #[arg(long)]
-    host: String,
+    #[command(flatten)]
+    doors: Doors,
     /// Path of the WhatsApp hook.
     #[arg(long, default_value = "/hooks/whatsapp/demo-whatsapp")]
     hook: String,
-    /// The hook's Authorization header.
-    #[arg(long)]
-    secret: String,
-    /// Who signs in at the desk.
-    #[arg(long)]
-    email: String,
-    /// Their password.
-    #[arg(long)]
-    password: String,
     /// Webhooks in all.
     #[arg(long, default_value_t = 10_000)]
     messages: u32,
@@ -66,15 +56,26 @@ pub(crate) struct Mesh {
 }
 
 pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
-    let token = sign_in(&plan).await?;
+    let token = plan.doors.sign_in().await?;
     let start = Instant::now();
     let (seen, mut heard) = mpsc::unbounded_channel();
-    let listener = tokio::spawn(listen(plan.host.clone(), token, start, seen));
+    let doors = plan.doors.clone();
+    let listener = tokio::spawn(async move {
+        let hear = |event: &Value| {
+            if let Some(latency) = latency(event, start) {
+                // Nobody listens once the last one is there.
+                let _ = seen.send(latency);
+            }
+        };
+        doors.hear(&token, hear).await
+    });
     // The subscription must stand before the first webhook.
     heard.recv().await.ok_or("the event stream ended before it began")?;
     let begun = Instant::now();
     let settled_from = first_writes(&plan);
-    let sender = tokio::spawn(send_all(plan.clone(), start));
+    let pace = Pace { count: plan.messages, rate: plan.rate, workers: plan.connections };
+    let sending = plan.clone();
+    let sender = tokio::spawn(pace::run(pace, move |one, work| send(sending.clone(), one, work, start)));
     let (mut latencies, mut settled) = (Latencies::default(), Latencies::default());
     let mut series = Series::default();
     let mut last = begun;
@@ -94,7 +95,7 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
             _ => break,
         }
     }
-    let (accepted, refused, sending) = sender.await.map_err(|problem| problem.to_string())??;
+    let Sent { accepted, refused, seconds } = sender.await.map_err(|problem| problem.to_string())??;
     listener.abort();
     if let Some(file) = &plan.series {
         std::fs::write(file, series.lines()).map_err(|problem| format!("{}: {problem}", file.display()))?;
@@ -104,7 +105,7 @@ pub(crate) async fn run(plan: Mesh) -> Result<Value, String> {
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     Ok(json!({
         "messages": plan.messages, "rate": plan.rate, "accepted": accepted, "refused": refused, "heard": heard_all,
-        "seconds": took, "per_second": heard_all as f64 / took, "accepted_per_second": f64::from(accepted) / sending,
+        "seconds": took, "per_second": heard_all as f64 / took, "accepted_per_second": f64::from(accepted) / seconds,
         "p50_ms": latencies.percentile(0.50), "p99_ms": latencies.percentile(0.99), "max_ms": latencies.percentile(1.0),
         "settled_p50_ms": settled.percentile(0.50), "settled_p99_ms": settled.percentile(0.99),
     }))
@@ -117,100 +118,30 @@ fn first_writes(plan: &Mesh) -> Duration {
     Duration::from_secs_f64(writing + 1.0)
 }
 
-async fn sign_in(plan: &Mesh) -> Result<String, String> {
-    let mut connection = Connection::open(&plan.host).await.map_err(|problem| problem.to_string())?;
-    let body = json!({"email": plan.email, "password": plan.password}).to_string();
-    let (status, answer) = connection
-        .post("/api/v1/sessions", ("Accept", "application/json"), &body)
-        .await
-        .map_err(|problem| problem.to_string())?;
-    let answer: Value = serde_json::from_slice(&answer).map_err(|problem| format!("sign-in {status}: {problem}"))?;
-    answer["token"].as_str().map(str::to_owned).ok_or_else(|| format!("sign-in {status}: {answer}"))
+/// The latency of an event that tells of one of our messages; zero for the greeting, with which the stream stands.
+fn latency(event: &Value, start: Instant) -> Option<Duration> {
+    if event["type"] == "hello" {
+        return Some(Duration::ZERO);
+    }
+    if event["type"] != "message" || event["data"]["direction"] != "in" {
+        return None;
+    }
+    let micros = event["data"]["content"]["text"].as_str()?.strip_prefix("bench ")?.parse().ok()?;
+    Some(start.elapsed().saturating_sub(Duration::from_micros(micros)))
 }
 
-/// Hears the desk's events and reports the latency of each of our messages; a first zero when the stream stands.
-async fn listen(
-    host: String,
-    token: String,
-    start: Instant,
-    seen: mpsc::UnboundedSender<Duration>,
-) -> Result<(), String> {
-    let mut request =
-        format!("ws://{host}/api/v1/events").into_client_request().map_err(|problem| problem.to_string())?;
-    let bearer = format!("Bearer {token}").parse().map_err(|_| "a token that is no header".to_owned())?;
-    request.headers_mut().insert("authorization", bearer);
-    let stream = tokio::net::TcpStream::connect(&host).await.map_err(|problem| problem.to_string())?;
-    let (mut socket, _) =
-        tokio_tungstenite::client_async(request, stream).await.map_err(|problem| problem.to_string())?;
-    while let Some(Ok(frame)) = socket.next().await {
-        let Message::Text(text) = frame else { continue };
-        let Ok(event) = serde_json::from_str::<Value>(&text) else { continue };
-        if event["type"] == "hello" {
-            let _ = seen.send(Duration::ZERO);
-        }
-        if event["type"] != "message" || event["data"]["direction"] != "in" {
-            continue;
-        }
-        let stamp = event["data"]["content"]["text"].as_str().and_then(|text| text.strip_prefix("bench "));
-        if let Some(micros) = stamp.and_then(|stamp| stamp.parse::<u64>().ok()) {
-            let _ = seen.send(start.elapsed().saturating_sub(Duration::from_micros(micros)));
-        }
+/// Sends webhooks, each once.
+async fn send(plan: Mesh, one: usize, work: Work<u32>, start: Instant) -> Result<Sent, String> {
+    let mut connection = Connection::open(plan.doors.hooks(one)).await.map_err(|problem| problem.to_string())?;
+    let mut sent = Sent::default();
+    while let Some(number) = work.next().await {
+        let phone = format!("5511{}", plan.first + u64::from(number) * plan.stride % u64::from(plan.customers.max(1)));
+        let id = format!("wamid.bench.{}.{}.{number}", plan.first, plan.turn);
+        let body = webhook(&id, &phone, &format!("bench {}", start.elapsed().as_micros()));
+        let taken = connection.taken(&plan.hook, &[("Authorization", &plan.doors.secret)], &body).await;
+        sent.count(taken.map_err(|problem| problem.to_string())?);
     }
-    Ok(())
-}
-
-/// Sends every webhook once; answers how many were accepted and refused, and the seconds it took.
-async fn send_all(plan: Mesh, start: Instant) -> Result<(u32, u32, f64), String> {
-    let begun = Instant::now();
-    let (work, queue) = async_queue(plan.connections);
-    let mut workers = Vec::new();
-    for _ in 0..plan.connections {
-        let (plan, queue) = (plan.clone(), Arc::clone(&queue));
-        workers.push(tokio::spawn(async move {
-            let mut connection = Connection::open(&plan.host).await.map_err(|problem| problem.to_string())?;
-            let (mut accepted, mut refused) = (0u32, 0u32);
-            loop {
-                let next = queue.lock().await.recv().await;
-                let Some(number) = next else { break };
-                let phone =
-                    format!("5511{}", plan.first + u64::from(number) * plan.stride % u64::from(plan.customers.max(1)));
-                let id = format!("wamid.bench.{}.{}.{number}", plan.first, plan.turn);
-                let body = webhook(&id, &phone, &format!("bench {}", start.elapsed().as_micros()));
-                let sent = connection.post(&plan.hook, ("Authorization", &plan.secret), &body).await;
-                match sent {
-                    Ok((200..=299, _)) => accepted += 1,
-                    Ok(_) => refused += 1,
-                    Err(_) => {
-                        refused += 1;
-                        connection = Connection::open(&plan.host).await.map_err(|problem| problem.to_string())?;
-                    }
-                }
-            }
-            Ok::<_, String>((accepted, refused))
-        }));
-    }
-    for number in 0..plan.messages {
-        if plan.rate > 0 {
-            let due = begun + Duration::from_secs_f64(f64::from(number) / f64::from(plan.rate));
-            tokio::time::sleep_until(due.into()).await;
-        }
-        work.send(number).await.map_err(|_| "every connection failed".to_owned())?;
-    }
-    drop(work);
-    let (mut accepted, mut refused) = (0, 0);
-    for worker in workers {
-        let (yes, no) = worker.await.map_err(|problem| problem.to_string())??;
-        accepted += yes;
-        refused += no;
-    }
-    Ok((accepted, refused, begun.elapsed().as_secs_f64()))
-}
-
-type Shared = Arc<tokio::sync::Mutex<mpsc::Receiver<u32>>>;
-
-fn async_queue(room: usize) -> (mpsc::Sender<u32>, Shared) {
-    let (sender, receiver) = mpsc::channel(room.max(1));
-    (sender, Arc::new(tokio::sync::Mutex::new(receiver)))
+    Ok(sent)
 }
 
 /// A text message as Gupshup posts it, of this moment: one that is older than the last changes less in the store.
