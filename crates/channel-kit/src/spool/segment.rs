@@ -107,15 +107,33 @@ pub(super) fn append(folder: &Path, number: u64, len: u64, bytes: &[u8]) -> io::
     if new { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Removes a segment whose records are all confirmed. A torn one is renamed to `<number>.torn`, never over another: what
-/// could not be read in it may have been accepted.
-pub(super) fn finish(folder: &Path, segment: &Segment) -> io::Result<()> {
+/// Removes a segment of which everything up to `confirmed` is with the broker. What could not be read of a torn one may
+/// have been accepted: it is kept as `<number>.torn`, never over another, without what went out where that is more.
+pub(super) fn finish(folder: &Path, segment: &Segment, confirmed: u64) -> io::Result<()> {
     let from = path(folder, segment.number);
-    let finished = if segment.torn { fs::rename(&from, free_name(&from)?) } else { fs::remove_file(&from) };
+    let finished = if segment.torn { set_aside(&from, confirmed) } else { fs::remove_file(&from) };
     match finished {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Moves the rest to the front of its own file, which takes no room of a full disk, and cuts. A crash before the cut
+/// leaves the rest where it was; so it may only go where it does not lie.
+fn set_aside(from: &Path, confirmed: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(from)?;
+    let rest = file.metadata()?.len().saturating_sub(confirmed);
+    if rest <= confirmed {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(confirmed))?;
+        file.read_to_end(&mut bytes)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&bytes)?;
+        file.sync_data()?;
+        file.set_len(rest)?;
+        file.sync_data()?;
+    }
+    fs::rename(from, free_name(from)?)
 }
 
 fn free_name(from: &Path) -> io::Result<PathBuf> {

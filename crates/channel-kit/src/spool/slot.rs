@@ -167,7 +167,7 @@ impl Slot {
                 }
                 // What has nothing to publish is put away at once: it would be found again and again.
                 let folder = self.folder();
-                let kept = |one: &Segment| one.records > 0 || segment::finish(&folder, one).is_err();
+                let kept = |one: &Segment| one.records > 0 || segment::finish(&folder, one, 0).is_err();
                 state.segments = found.into_iter().filter(kept).collect();
                 state.scanned = true;
                 state.trouble = None;
@@ -348,7 +348,8 @@ impl Slot {
             let mut state = self.state();
             state.confirmed = next;
             state.confirmed_records += count;
-            let done = state.segments.front().is_some_and(|first| next >= first.bytes || first.torn);
+            // A torn one has whole records before the tear: it is done when nothing of it can be read any more.
+            let done = state.segments.front().is_some_and(|first| next >= first.bytes || (first.torn && count == 0));
             if done {
                 state.confirmed = 0;
                 state.confirmed_records = 0;
@@ -359,7 +360,7 @@ impl Slot {
         };
         if let Some(done) = done {
             let folder = self.folder();
-            let removed = runtime::blocking::run(move || segment::finish(&folder, &done)).await;
+            let removed = runtime::blocking::run(move || segment::finish(&folder, &done, next)).await;
             if let Ok(Err(error)) = removed {
                 tracing::error!(segment = number, %error, "a published spool segment cannot be removed; it is published again");
             }

@@ -1,6 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,7 +20,7 @@ use runtime::names::{label, metric};
 
 use super::*;
 
-fn open(folder: &std::path::Path, limit: u64) -> Spool {
+fn open(folder: &Path, limit: u64) -> Spool {
     Spool::open(folder.to_owned(), limit, Metrics::new())
 }
 
@@ -75,11 +81,60 @@ async fn end(spool: Spool) {
     tokio::time::timeout(Duration::from_secs(20), alone).await.expect("nobody else holds it");
 }
 
-fn files(folder: &std::path::Path) -> Vec<String> {
+fn files(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// A disk so small that a test fills it. It is gone when this is dropped, whatever became of the test.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// None where this process may not mount: then it says so, and the test ends.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = ["-t", "tmpfs", "-o", "size=64k,mode=700", "afluente-test"];
+        let why = match Command::new("mount").args(mount).arg(folder.path()).output() {
+            Ok(output) if output.status.success() => return Some(Self(folder)),
+            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            Err(error) => error.to_string(),
+        };
+        eprintln!("skipped: no disk can be mounted here, so none is filled ({why})");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The first segment of the first slot.
+    fn segment(&self) -> std::path::PathBuf {
+        segment::path(&self.path().join("0001"), 1)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a test that failed may still have files open on it.
+        let _ = Command::new("umount").arg("--lazy").arg(self.path()).output();
+    }
+}
+
+/// Appends from `first` on, `crowd` at a time, until the disk is full. Answers which comes next, and what was said.
+async fn fill(spool: &Spool, first: usize, crowd: usize) -> (usize, SpoolError) {
+    for next in (first..first + 10_000).step_by(crowd) {
+        let batch: Vec<_> = (next..next + crowd).map(envelope).collect();
+        if let Err(error) = spool.append(&batch).await {
+            return (next, error);
+        }
+    }
+    panic!("the disk is never full");
+}
+
+fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|n| format!("{n:06}")).collect()
 }
 
 async fn drained(spool: &Spool, bus: Arc<Broker>) {
@@ -175,7 +230,7 @@ async fn damage_found_after_a_restart_is_kept_aside_and_counted() {
 }
 
 #[tokio::test]
-async fn damage_found_while_it_runs_is_kept_aside_even_when_the_disk_is_full() {
+async fn damage_found_while_it_runs_is_kept_aside() {
     let folder = tempfile::tempdir().unwrap();
     let spool = open(folder.path(), 1 << 30);
     spool.append(&[envelope(0)]).await.unwrap();
@@ -186,6 +241,90 @@ async fn damage_found_while_it_runs_is_kept_aside_even_when_the_disk_is_full() {
     let bus = Arc::new(Broker::default());
     drained(&spool, bus).await;
     assert_eq!(std::fs::read(folder.path().join("0001/000000000001.torn")).unwrap(), bytes);
+}
+
+/// To put it aside takes no room.
+#[tokio::test]
+async fn damage_is_kept_aside_even_when_the_disk_is_full() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let spool = open(disk.path(), 1 << 30);
+    fill(&spool, 0, 1).await;
+    let mut bytes = std::fs::read(disk.segment()).unwrap();
+    bytes[20] ^= 1;
+    // In place: written anew it would not fit beside itself.
+    OpenOptions::new().write(true).open(disk.segment()).unwrap().write_all(&bytes).unwrap();
+    drained(&spool, Arc::new(Broker::default())).await;
+    assert_eq!(std::fs::read(disk.path().join("0001/000000000001.torn")).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_turns_away_what_does_not_fit_and_keeps_the_rest_whole() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let spool = open(disk.path(), 1 << 30);
+    let (kept, refused) = fill(&spool, 0, 1).await;
+    // ENOSPC by its number: the words are the system's.
+    assert!(matches!(&refused, SpoolError::Unwritable(why) if why.contains("os error 28")), "{refused}");
+    assert!(refused.to_string().starts_with("the spool cannot be written: "), "{refused}");
+    assert!(matches!(spool.check().await, Err(SpoolError::Unwritable(_))), "readiness says so");
+    assert_eq!(spool.append(&[envelope(kept)]).await, Err(refused), "and so does the next");
+    // The kernel took the part that fitted; nothing of it stands after what was accepted.
+    let size = record::encode(&envelope(0)).len();
+    assert!(kept > 100 && !(kept * size).is_multiple_of(4096), "{kept} records of {size} bytes end within a page");
+    assert_eq!(std::fs::metadata(disk.segment()).unwrap().len(), (kept * size) as u64);
+    assert_eq!(spool.pending(), kept as u64);
+    end(spool).await;
+
+    let spool = open(disk.path(), 1 << 30);
+    assert_eq!(spool.pending(), kept as u64, "all that was accepted is still there");
+    let bus = Arc::new(Broker::default());
+    drained(&spool, Arc::clone(&bus)).await;
+    assert_eq!(*bus.seen.lock().unwrap(), numbers(0..kept), "in order, and nothing else");
+    assert_eq!(files(&disk.path().join("0001")), ["lock"], "nothing counts as torn");
+
+    // There is room again. Then the disk is full once more, and drained by the process that filled it.
+    let (full, _) = fill(&spool, kept, 2).await;
+    assert!(spool.check().await.is_err());
+    drained(&spool, Arc::clone(&bus)).await;
+    assert_eq!(spool.check().await, Ok(()), "what was refused would fit now");
+    spool.append(&[envelope(full), envelope(full + 1)]).await.unwrap();
+    drained(&spool, Arc::clone(&bus)).await;
+    assert_eq!(*bus.seen.lock().unwrap(), numbers(0..full + 2), "of a pair that did not fit, neither was kept");
+}
+
+/// Fills the disk and adds as much of the next record as it takes: the process ended between the kernel's short write and
+/// the cut that follows it. Answers how many were accepted.
+async fn half_written(disk: &SmallDisk) -> usize {
+    let spool = open(disk.path(), 1 << 30);
+    let (kept, _) = fill(&spool, 0, 1).await;
+    end(spool).await;
+    let half = record::encode(&envelope(kept));
+    let taken = OpenOptions::new().append(true).open(disk.segment()).unwrap().write(&half).unwrap();
+    assert!(0 < taken && taken < half.len(), "{taken} of {} bytes", half.len());
+    kept
+}
+
+#[tokio::test]
+async fn what_was_half_written_when_the_disk_was_full_is_dropped_and_the_rest_comes_in_order() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let kept = half_written(&disk).await;
+    let spool = open(disk.path(), 1 << 30);
+    assert_eq!(spool.pending(), kept as u64);
+    let bus = Arc::new(Broker::default());
+    drained(&spool, Arc::clone(&bus)).await;
+    let seen = bus.seen.lock().unwrap().clone();
+    assert_eq!((seen.len(), seen), (kept, numbers(0..kept)), "all that was accepted, and not the half");
+}
+
+#[tokio::test]
+async fn what_was_half_written_when_the_disk_was_full_does_not_keep_the_room_of_what_went_out() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let kept = half_written(&disk).await;
+    let spool = open(disk.path(), 1 << 30);
+    let bus = Arc::new(Broker::default());
+    drained(&spool, Arc::clone(&bus)).await;
+    assert_eq!(spool.append(&[envelope(kept)]).await, Ok(()), "there is room again");
+    drained(&spool, Arc::clone(&bus)).await;
+    assert_eq!(bus.seen.lock().unwrap().last(), Some(&format!("{kept:06}")));
 }
 
 #[tokio::test]
