@@ -15,6 +15,16 @@ pub struct KitConfig {
     pub webhooks_in_flight: usize,
     /// The most of them for one account; more are answered 429 with `Retry-After`, and leave room for the others.
     pub webhooks_per_account: usize,
+    /// The most messages that wait at the routers, over all partitions and channels, before accounts are looked at. Beyond
+    /// it an account that takes more than its share of what this replica accepts is refused until less waits: its
+    /// webhook calls are answered 429 with `Retry-After`, its frames `throttled`, and it is not polled. Those within
+    /// their share are accepted as ever, and so is every account below 50 messages per second (on average over ten
+    /// seconds). One that is alone is refused at a hundred times as much. The default is what a router on two cores works
+    /// off in some 3 to 5 seconds: that long the others wait for a flood. 0 refuses nobody.
+    pub inbound_backlog: u64,
+    /// How often that is counted, while an account is above 50 messages per second. Old after five times as long: what
+    /// is not known refuses nobody.
+    pub inbound_look: Duration,
     /// How long a caller may take to send the body of a webhook call: who is slower holds a place that others need.
     pub body_deadline: Duration,
     /// How long a publish may take before the arrival goes to the disk spool.
@@ -79,6 +89,8 @@ impl KitConfig {
             body_limit: 1 << 20,
             webhooks_in_flight: 512,
             webhooks_per_account: 256,
+            inbound_backlog: 20_000,
+            inbound_look: Duration::from_secs(2),
             body_deadline: Duration::from_secs(10),
             publish_bound: Duration::from_secs(2),
             spool_limit: 256 << 20,

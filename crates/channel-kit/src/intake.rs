@@ -15,6 +15,7 @@ use runtime::trace;
 
 use crate::{
     accounts::Live,
+    backlog::{self, Backlog},
     codec,
     contract::{Arrival, Arrived, Heard},
     kit::Kit,
@@ -36,12 +37,19 @@ pub(crate) struct Intake {
     bus: Arc<dyn Bus>,
     pub(crate) spool: Spool,
     pub(crate) stamps: Stamps,
+    pub(crate) backlog: Backlog,
     bound: Duration,
 }
 
 impl Intake {
-    pub(crate) const fn new(bus: Arc<dyn Bus>, spool: Spool, stamps: Stamps, bound: Duration) -> Self {
-        Self { bus, spool, stamps, bound }
+    pub(crate) const fn new(
+        bus: Arc<dyn Bus>,
+        spool: Spool,
+        stamps: Stamps,
+        backlog: Backlog,
+        bound: Duration,
+    ) -> Self {
+        Self { bus, spool, stamps, backlog, bound }
     }
 
     /// Makes `batch` of `account` safe: all of it, in order, and numbered.
@@ -57,12 +65,14 @@ impl Intake {
         if batch.is_empty() {
             return Ok(Accepted::Published);
         }
+        let messages = backlog::count(&batch);
         let numbered = self.stamps.number(account, &mut batch, now);
         // While something waits on the disk, a later arrival may not overtake it.
         if self.spool.pending() == 0 {
             match self.try_publish(batch.clone()).await {
                 Ok(()) => {
                     numbered.published();
+                    self.backlog.accepted(account, messages);
                     return Ok(Accepted::Published);
                 }
                 Err(error) => tracing::warn!(%error, "an arrival goes to the disk spool"),
@@ -74,6 +84,7 @@ impl Intake {
         }
         self.spool.append(&batch).await?;
         numbered.spooled();
+        self.backlog.accepted(account, messages);
         Ok(Accepted::Spooled)
     }
 
@@ -94,13 +105,16 @@ impl Intake {
         if self.spool.pending() > 0 {
             return Err(BusError::Unavailable("what is on the disk goes first".to_owned()));
         }
+        let messages = backlog::count(&batch);
         let numbered = self.stamps.number(account, &mut batch, now);
         self.try_publish(batch).await?;
         numbered.published();
+        self.backlog.accepted(account, messages);
         Ok(())
     }
 
     async fn try_publish(&self, batch: Vec<Envelope>) -> Result<(), BusError> {
+        let _way = self.backlog.publishing(&batch);
         let published = tokio::time::timeout(self.bound, self.bus.publish(batch)).await;
         published.unwrap_or_else(|_| Err(BusError::Unavailable(format!("no confirm within {:?}", self.bound))))
     }

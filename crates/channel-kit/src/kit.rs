@@ -10,7 +10,8 @@ use ports::Claim;
 use runtime::{Env, names::label};
 
 use crate::{
-    accounts::{Accounts, Limits},
+    accounts::{Accounts, Limits, Live},
+    backlog::Backlog,
     config::KitConfig,
     contract::ChannelType,
     http::Exchange,
@@ -51,10 +52,12 @@ impl Kit {
     ) -> Self {
         let folder = env.data.join("spool").join(channel.as_str());
         let spool = Spool::open(folder, config.spool_limit, env.metrics.clone());
+        let backlog = Backlog::new(config.inbound_backlog, config.inbound_look, env.partitions);
+        let (bus, stamps) = (Arc::clone(&env.bus), Stamps::new(&channel));
         Self {
             can: kind.capabilities(),
             accounts: Accounts::new(Arc::clone(&kind), channel.clone(), exchanges, Limits::from(&config)),
-            intake: Intake::new(Arc::clone(&env.bus), spool, Stamps::new(&channel), config.publish_bound),
+            intake: Intake::new(bus, spool, stamps, backlog, config.publish_bound),
             sockets: Sockets::new(config.links),
             media: Signer::new(&config.media_secret, format!("media:{channel}")),
             calls: Arc::new(tokio::sync::Semaphore::new(config.webhooks_in_flight)),
@@ -68,6 +71,12 @@ impl Kit {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.env.clock.now()
+    }
+
+    /// Whether to accept more of the account, for all that waits at the routers. Who asks and is told no asks again in a
+    /// few seconds, and nothing of it was accepted meanwhile.
+    pub(crate) fn admits(&self, live: &Live) -> bool {
+        self.intake.backlog.admits(live.account.id)
     }
 
     /// The claim of whoever sends a part now, which no other has, of this process or any other.

@@ -2,6 +2,8 @@
 //! spooled: the provider keeps them until it is told that they were taken. A replica that the broker alone has left lets
 //! another poll.
 //!
+//! An account that takes more than its share while much waits at the routers is not asked: its provider keeps it.
+//!
 //! The lease is much shorter than a poll may take, and is renewed meanwhile: when the replica that has it is killed, the
 //! account waits for no more than that.
 
@@ -32,6 +34,11 @@ pub(crate) async fn run(kit: &Arc<Kit>, live: &Arc<Live>, source: &dyn Poll, dra
     while !drain.has_begun() {
         if !owned(kit, live).await {
             tokio::time::sleep(kit.config.poll_lease / 8).await;
+            continue;
+        }
+        if !kit.admits(live) {
+            // The lease is kept, and renewed by the turn after: another replica would let in what is refused here.
+            tokio::time::sleep(kit.config.inbound_look.min(kit.config.poll_lease / 3)).await;
             continue;
         }
         match once(kit, live, source, drain).await {

@@ -7,6 +7,7 @@ use runtime::{Check, Drain, Env, OnFailure, Service, Task, grpc::channel_server,
 
 use crate::{
     account_http::ThroughRuntime,
+    backlog,
     config::KitConfig,
     contract::ChannelType,
     grpc::Info,
@@ -74,6 +75,7 @@ fn tasks(kit: &Arc<Kit>) -> Vec<Task> {
         task(kit, "account jobs", jobs::supervise),
         task(kit, "spool", drain_spool),
         task(kit, "tally", tally::run),
+        task(kit, "backlog", backlog::run),
         task(kit, "outbound", outbound::run),
         task(kit, "media", media::run),
         task(kit, "links", link::listen),

@@ -37,9 +37,8 @@ pub(crate) fn routes(kit: Arc<Kit>) -> Router {
 /// Why a call was not accepted: the label of the counter and the status.
 type Refused = (&'static str, StatusCode);
 
-fn retry_later(status: StatusCode) -> Response {
-    (status, [(header::RETRY_AFTER, "2")]).into_response()
-}
+/// Of an account that takes more than its share while much waits at the routers.
+const BACKLOG: &str = "account_backlog";
 
 /// The account of the path, when it can take calls.
 fn find(kit: &Kit, name: &str) -> Result<(Arc<Live>, Arc<dyn Webhook>), Refused> {
@@ -94,6 +93,11 @@ async fn receive(
     };
     trace::note(runtime::names::attribute::CHANNEL, kit.channel.to_string());
     trace::note(runtime::names::attribute::ORGANIZATION, live.account.organization.to_string());
+    // Before anything is read: a flood that is refused should cost little. Who forges calls is refused just as well, and
+    // makes nobody noisy, since only what was accepted counts.
+    if !kit.admits(&live) {
+        return refuse(&kit, BACKLOG, StatusCode::TOO_MANY_REQUESTS);
+    }
     // Its share first: one account's flood is its own, and leaves room for the others.
     let Ok(_share) = live.calls.try_acquire() else {
         return refuse(&kit, "account_flood", StatusCode::TOO_MANY_REQUESTS);
@@ -155,8 +159,12 @@ async fn accept(kit: &Arc<Kit>, live: &Live, hook: &dyn Webhook, request: &Webho
 
 fn refuse(kit: &Kit, reason: &'static str, status: StatusCode) -> Response {
     kit.count(metric::WEBHOOK_REJECTED, &[(label::REASON, reason)]);
+    // In seconds. A place in work is free in a moment; a backlog that sinks is seen at the next look but one.
+    let after = if reason == BACKLOG { "5" } else { "2" };
     match status {
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => retry_later(status),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            (status, [(header::RETRY_AFTER, after)]).into_response()
+        }
         _ => status.into_response(),
     }
 }

@@ -44,6 +44,7 @@ pub(crate) fn channel_service(name: &str, settings: &Settings, keys: &Keys, env:
     let mut config = KitConfig::new(public, media);
     config.body_limit = settings.channel.body_limit;
     config.spool_limit = settings.channel.spool_limit;
+    config.inbound_backlog = settings.channel.inbound_backlog;
     Ok(channel_kit::channel_service(kind, config, env))
 }
 

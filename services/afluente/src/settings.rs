@@ -62,11 +62,14 @@ pub(crate) struct Channel {
     pub body_limit: usize,
     /// The largest disk spool, in bytes.
     pub spool_limit: u64,
+    /// The most messages that wait at the routers before an account that takes more than its share is refused; 0 refuses
+    /// nobody.
+    pub inbound_backlog: u64,
 }
 
 impl Default for Channel {
     fn default() -> Self {
-        Self { body_limit: 1 << 20, spool_limit: 1 << 30 }
+        Self { body_limit: 1 << 20, spool_limit: 1 << 30, inbound_backlog: 20_000 }
     }
 }
 

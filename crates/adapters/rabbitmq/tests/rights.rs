@@ -112,6 +112,11 @@ async fn invariant_4_the_least_rights_suffice_and_only_the_session_service_publi
             speaker.publish(vec![message("heard", topic)]).await.unwrap();
             next(&mut heard).await.ack();
         }
+        if matches!(party, Party::Channel(_)) {
+            // How much waits at the routers: what an account's share is measured against.
+            let looked = bus.depth(&Queue::RouterInbound(Partition(0))).await;
+            looked.unwrap_or_else(|error| panic!("{party} looks: {error}"));
+        }
         for queue in party.consumes(2) {
             let mut subscription = bus.subscribe(queue.clone(), 10).await.unwrap();
             if bus.depth(&queue).await.unwrap().ready + bus.depth(&queue).await.unwrap().unsettled == 0 {

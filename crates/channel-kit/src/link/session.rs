@@ -224,12 +224,8 @@ impl Session {
             }
             _ => {}
         }
-        if !self.token() {
-            return say(
-                socket,
-                &Out::Error { code: "throttled", id: id.as_deref(), detail: "too fast; send it again" },
-            )
-            .await;
+        if let Some(detail) = self.throttled() {
+            return say(socket, &Out::Error { code: "throttled", id: id.as_deref(), detail }).await;
         }
         self.redeem(&mut frame);
         let channel = self.kit.channel.clone();
@@ -241,6 +237,15 @@ impl Session {
             },
             Err((code, detail)) => say(socket, &Out::Error { code, id: id.as_deref(), detail: &detail }).await,
         }
+    }
+
+    /// Why the frame has to come again, if it has: this page's own haste, or what the visitors of its account send in all
+    /// while much waits at the routers.
+    fn throttled(&mut self) -> Option<&'static str> {
+        if !self.token() {
+            return Some("too fast; send it again");
+        }
+        (!self.kit.admits(&self.live)).then_some("too much waits; send it again")
     }
 
     fn token(&mut self) -> bool {
