@@ -85,16 +85,21 @@ impl Desk<'_> {
 
     /// Every message, page by page from the end.
     pub async fn messages(&self, conversation: &Value) -> Vec<Value> {
+        self.try_messages(conversation).await.expect("the desk answers")
+    }
+
+    /// The same; none while the desk is away.
+    pub async fn try_messages(&self, conversation: &Value) -> Option<Vec<Value>> {
         let id = conversation["id"].as_str().unwrap();
         let mut all: Vec<Value> = Vec::new();
         loop {
             let before = all.first().map(|first| format!("&before={}", first["sequence"])).unwrap_or_default();
-            let page = self.get(&format!("/conversations/{id}/messages?limit=200{before}")).await;
-            let mut items = page["items"].as_array().unwrap().clone();
+            let (status, page) = self.try_get(&format!("/conversations/{id}/messages?limit=200{before}")).await;
+            let mut items = page["items"].as_array().filter(|_| status == 200)?.clone();
             items.append(&mut all);
             all = items;
             if page["has_more"] != true {
-                return all;
+                return Some(all);
             }
         }
     }

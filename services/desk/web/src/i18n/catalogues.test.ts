@@ -71,6 +71,7 @@ describe('words', () => {
     expect(format.duration(12_000, true)).toBe('12 s');
     expect(format.duration(12_000)).toBe('agora');
     expect(format.bytes(184_320)).toContain('184');
+    for (const language of languages) expect(wordsIn(language).format.bytes(266), language).toBe('266 bytes');
     expect(format.playTime(65.4)).toBe('1:05');
     expect(format.coordinate(-23.5614)).toBe('-23.561400');
   });

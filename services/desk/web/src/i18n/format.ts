@@ -93,7 +93,8 @@ export class Formats {
     const options = {
       style: 'unit',
       unit: units[unit],
-      unitDisplay: 'short',
+      // The short form of a byte has no plural in English: 9 byte.
+      unitDisplay: unit === 0 ? 'long' : 'short',
       maximumFractionDigits: value < 10 ? 1 : 0,
     };
     return new Intl.NumberFormat(this.language, options as Intl.NumberFormatOptions).format(value);
