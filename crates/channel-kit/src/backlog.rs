@@ -3,8 +3,8 @@
 //! What was seen is used until it is old. While it is not known, because the broker is away or does not say, everything
 //! is accepted: what cannot be published waits in the spool, which has a limit of its own.
 //!
-//! A look costs the broker a question for each partition and for each place where the router's retries wait, so nobody
-//! looks while all is quiet, and no call waits for one. A queue counts bundles, and the limit is in messages: a bundle is
+//! A look costs the broker a question for each partition, so nobody looks while all is quiet, and no call waits for one.
+//! What the routers are to try again later is not counted: it holds nobody up. A queue counts bundles, and the limit is in messages: a bundle is
 //! what waited together for its route ([`Packing`]).
 
 use std::{
@@ -159,8 +159,8 @@ async fn look(bus: &dyn Bus, queues: &[Queue]) -> Result<u64, BusError> {
         let (first, others) = queues.split_at(queues.len().min(1));
         let mut entries = 0;
         for some in std::iter::once(first).chain(others.chunks(AT_A_TIME)) {
-            let depths = try_join_all(some.iter().map(|queue| bus.depth(queue))).await?;
-            entries += depths.iter().map(|depth| depth.ready).sum::<u64>();
+            let waiting = try_join_all(some.iter().map(|queue| bus.waiting(queue))).await?;
+            entries += waiting.iter().sum::<u64>();
         }
         Ok(entries)
     };

@@ -248,6 +248,14 @@ async fn the_frames_of_a_noisy_account_are_throttled_while_much_waits() {
     let more = page.sends_until("error", "more").await;
     running.expect(200, &quiet_account().name, &headers(), &one("q2"), "within its share").await;
     world.arrived(FLOOD + more + 2).await;
-    page.sends_until("accepted", "again").await;
+    // It overtakes nothing: what comes after one that was turned away waits until that comes again.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let next = json!({ "type": "receipt", "id": "next" });
+    assert_eq!(page.ask(&next, &["accepted", "error"]).await["code"], "throttled");
+    let first = json!({ "type": "receipt", "id": format!("more{more}") });
+    while page.ask(&first, &["accepted", "error"]).await["type"] != "accepted" {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    page.ask(&next, &["accepted"]).await;
     running.drain().await;
 }

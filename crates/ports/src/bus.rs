@@ -78,6 +78,15 @@ pub trait Bus: Send + Sync + 'static {
     /// [`BusError`] when the broker is away.
     async fn depth(&self, queue: &Queue) -> Result<Depth, BusError>;
 
+    /// How many messages wait in `queue` itself. What is to come again later may not be among them, where it lies
+    /// elsewhere: then this asks the broker less than [`Bus::depth`].
+    ///
+    /// # Errors
+    /// [`BusError`] when the broker is away.
+    async fn waiting(&self, queue: &Queue) -> Result<u64, BusError> {
+        Ok(self.depth(queue).await?.ready)
+    }
+
     /// Whether it would take a publish now; for readiness.
     ///
     /// # Errors

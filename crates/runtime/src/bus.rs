@@ -92,6 +92,10 @@ impl Bus for TracedBus {
         self.inner.depth(queue).await
     }
 
+    async fn waiting(&self, queue: &Queue) -> Result<u64, BusError> {
+        self.inner.waiting(queue).await
+    }
+
     async fn check(&self) -> Result<(), BusError> {
         self.inner.check().await
     }

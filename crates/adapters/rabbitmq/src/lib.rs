@@ -238,6 +238,13 @@ impl Bus for RabbitBus {
         self.consuming.during(&live, self.count(&live, queue)).await
     }
 
+    async fn waiting(&self, queue: &Queue) -> Result<u64, BusError> {
+        let live = self.consuming.within(self.patience).await?;
+        let name = self.names.queue(queue);
+        let count = self.consuming.during(&live, live.passive_count(&name)).await?;
+        count.ok_or(BusError::Unroutable(name))
+    }
+
     async fn check(&self) -> Result<(), BusError> {
         self.publisher.link().current()?.takes_publishes()?;
         self.consuming.current().map(|_| ())

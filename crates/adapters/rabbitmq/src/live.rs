@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -44,6 +44,8 @@ pub(crate) struct Live {
     /// How many numbers of channels bear an old error.
     spoiled: AtomicU64,
     worn: CancellationToken,
+    /// The broker refused to say how much waits in a queue.
+    may_not_ask: AtomicBool,
 }
 
 impl Live {
@@ -57,6 +59,7 @@ impl Live {
             confirms: AtomicU64::new(0),
             spoiled: AtomicU64::new(0),
             worn: CancellationToken::new(),
+            may_not_ask: AtomicBool::new(false),
         }
     }
 
@@ -120,6 +123,9 @@ impl Live {
     /// to blame is not for who asks this to say: it is watched by others.
     pub(crate) async fn ready(&self, queue: &str) -> Result<Option<u64>, BusError> {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        if self.may_not_ask.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         // Waiting for those who asked before is not the broker's delay.
         let mut asking = self.asking.lock().await;
         let ask = async {
@@ -134,6 +140,12 @@ impl Live {
         };
         match tokio::time::timeout(ANSWER, ask).await {
             Err(_) | Ok(Err(BusError::Unavailable(_))) => Ok(None),
+            // RabbitMQ 4.2.6 and 4.3.0 want a right for the mere question, and each refusal costs a channel's number.
+            Ok(Err(BusError::Forbidden(reason))) => {
+                tracing::warn!(reason, "the broker does not say how much waits; quiet queues are not asked about");
+                self.may_not_ask.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
             Ok(ready) => ready.map(Some),
         }
     }

@@ -24,6 +24,8 @@ use crate::{
 /// How long a publish waits for a connection that is just being made. Short: a webhook that cannot publish is spooled
 /// to disk, and its provider is waiting.
 const GRACE: Duration = Duration::from_secs(1);
+/// How long a place for retries may take to be declared.
+const DECLARING: Duration = Duration::from_secs(5);
 
 pub(crate) struct Publisher {
     link: Link,
@@ -126,7 +128,10 @@ impl Publisher {
             drop(channel.close(200, "declared".into()).await);
             Ok(())
         };
-        self.link.during(&live, declare).await
+        // Others wait for their turn behind this one.
+        let declared = tokio::time::timeout(DECLARING, self.link.during(&live, declare)).await;
+        declared
+            .unwrap_or_else(|_| Err(BusError::Unavailable("a place for retries was not declared in time".to_owned())))
     }
 
     async fn send(&self, parcels: Vec<Parcel>) -> Result<(), BusError> {

@@ -38,6 +38,11 @@ const HELLO: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_secs(20);
 /// A page that was not heard for so long is gone.
 const SILENCE: Duration = Duration::from_secs(70);
+/// How long a frame that was turned away holds up those behind it. The widget sends it again after 2 s; a page that never
+/// does speaks on after this.
+const REMEMBERED: Duration = Duration::from_secs(15);
+/// The code of what is to be sent again.
+const UNAVAILABLE: &str = "unavailable";
 /// Items in one read of the mailbox.
 const PAGE: u32 = 100;
 /// A visitor's own items: their ids are apart from those of our parts.
@@ -62,6 +67,8 @@ struct Session {
     seen: u64,
     tokens: f64,
     refilled: Instant,
+    /// The frame that was turned away and has not come again, and since when.
+    refused: Option<(String, Instant)>,
 }
 
 /// Why a socket is closed by us.
@@ -110,6 +117,7 @@ async fn run(
         seen: after,
         tokens: burst,
         refilled: Instant::now(),
+        refused: None,
     };
     let address = session.visitor.address.clone();
     say(socket, &Out::Welcome { token: &welcome, visitor: address.as_str() }).await?;
@@ -224,7 +232,7 @@ impl Session {
             }
             _ => {}
         }
-        if let Some(detail) = self.throttled() {
+        if let Some(detail) = self.throttled(id.as_deref()) {
             return say(socket, &Out::Error { code: "throttled", id: id.as_deref(), detail }).await;
         }
         self.redeem(&mut frame);
@@ -235,17 +243,42 @@ impl Session {
                 Some(id) => say(socket, &Out::Accepted { id }).await,
                 None => Ok(()),
             },
-            Err((code, detail)) => say(socket, &Out::Error { code, id: id.as_deref(), detail: &detail }).await,
+            Err((code, detail)) => {
+                if code == UNAVAILABLE {
+                    self.turn_away(id.as_deref());
+                }
+                say(socket, &Out::Error { code, id: id.as_deref(), detail: &detail }).await
+            }
         }
     }
 
-    /// Why the frame has to come again, if it has: this page's own haste, or what the visitors of its account send in all
-    /// while much waits at the routers.
-    fn throttled(&mut self) -> Option<&'static str> {
+    /// Why the frame has to come again, if it has: this page's own haste, what the visitors of its account send in all
+    /// while much waits at the routers, or a frame before it that has to come again, which it must not overtake. One
+    /// without an id does not come again, and overtakes nothing.
+    fn throttled(&mut self, id: Option<&str>) -> Option<&'static str> {
         if !self.token() {
+            self.turn_away(id);
             return Some("too fast; send it again");
         }
-        (!self.kit.admits(&self.live)).then_some("too much waits; send it again")
+        let id = id?;
+        let first = self.refused.as_ref().filter(|(_, since)| since.elapsed() < REMEMBERED);
+        if first.is_some_and(|(first, _)| first != id) {
+            return Some("one before it has to come again first");
+        }
+        if !self.kit.admits(&self.live) {
+            self.turn_away(Some(id));
+            return Some("too much waits; send it again");
+        }
+        self.refused = None;
+        None
+    }
+
+    /// Remembers the first frame of those that have to come again.
+    fn turn_away(&mut self, id: Option<&str>) {
+        let remembers = self.refused.as_ref().is_some_and(|(_, since)| since.elapsed() < REMEMBERED);
+        if let (Some(id), false) = (id, remembers) {
+            self.refused = Some((id.to_owned(), Instant::now()));
+        }
     }
 
     fn token(&mut self) -> bool {
@@ -291,7 +324,7 @@ impl Session {
         let batch = intake::envelopes(&self.kit, &self.live.account, arrivals, now);
         let unavailable = |error: String| {
             tracing::error!(error, code = %codes::UNAVAILABLE, "a visitor's frame is turned away");
-            ("unavailable", "not now; send it again".to_owned())
+            (UNAVAILABLE, "not now; send it again".to_owned())
         };
         let account = self.live.account.id;
         let accepted = self.kit.intake.accept(account, batch, now).await;
