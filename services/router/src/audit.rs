@@ -10,11 +10,12 @@ use std::{
 use domain::{Partition, Timestamp};
 use ports::{
     StoreError,
+    bus::BusError,
     conservation::{GRACE, IntakeCounts, Period, SEEN_EMPTY, SLOT},
     topology::Queue,
 };
 use runtime::{
-    Drain,
+    Drain, Env,
     names::{label, metric},
 };
 
@@ -53,6 +54,19 @@ pub(crate) async fn run(shell: Arc<Shell>, drain: Drain) -> Result<(), String> {
     }
 }
 
+/// Notes which queues are empty. What is delivered and not settled is waited for elsewhere.
+async fn watch_queues(env: &Env, watch: &mut Watch, now: Timestamp) -> Result<(), BusError> {
+    for partition in (0..env.partitions).map(Partition) {
+        if env.bus.depth(&Queue::RouterInbound(partition)).await?.ready == 0 {
+            watch.empty(partition, now);
+        }
+    }
+    if env.bus.depth(&Queue::RouterParked).await?.ready == 0 {
+        watch.parked_empty(now);
+    }
+    Ok(())
+}
+
 async fn look(shell: &Shell, watch: &mut Watch, every: Duration) -> Result<Option<(IntakeCounts, u64)>, StoreError> {
     let env = &shell.env;
     let now = env.clock.now();
@@ -60,15 +74,9 @@ async fn look(shell: &Shell, watch: &mut Watch, every: Duration) -> Result<Optio
         *watch = Watch::default();
         return Ok(None);
     }
-    // What is delivered and not settled is waited for below; a broker that is away shows nothing.
-    let is_empty = async |queue| env.bus.depth(&queue).await.is_ok_and(|depth| depth.ready == 0);
-    for partition in (0..env.partitions).map(Partition) {
-        if is_empty(Queue::RouterInbound(partition)).await {
-            watch.empty(partition, now);
-        }
-    }
-    if is_empty(Queue::RouterParked).await {
-        watch.parked_empty(now);
+    if let Err(error) = watch_queues(env, watch, now).await {
+        // It shows nothing while it is away; what is in the store can be counted.
+        tracing::debug!(%error, "the queues are looked at later");
     }
     let old = watch.old_enough(now);
     if !old.is_empty() {

@@ -243,13 +243,8 @@ pub(crate) async fn operator(world: Arc<World>) {
             31..=36 => Ruling::Discard,
             _ => Ruling::Redrive,
         };
-        if let Some(message) = one.message {
-            let mut known = world.record.known();
-            match ruling {
-                Ruling::Redrive | Ruling::Again => *known.decisions.entry(message).or_default() += 1,
-                // From now on the store tells what a person said.
-                Ruling::Arrived | Ruling::Failed | Ruling::Discard => drop(known.judged.insert(message)),
-            }
+        if let (Some(message), Ruling::Redrive | Ruling::Again) = (one.message, ruling) {
+            *world.record.known().decisions.entry(message).or_default() += 1;
         }
         world.record.note(|| format!("the operator decides {ruling:?} about {} ({})", one.id, one.place));
         let _ = world.store.request(&[one.id], &Asked::of(ruling), world.now()).await;

@@ -79,8 +79,6 @@ pub(crate) struct Known {
     pub sent: Vec<Sent>,
     /// How often a person decided that a message goes again.
     pub decisions: BTreeMap<MessageId, u32>,
-    /// Messages of which a person said how they ended.
-    pub judged: BTreeSet<MessageId>,
     /// Pictures that a provider said it does not have, by house and message.
     pub withheld: BTreeSet<(usize, String)>,
     /// What the providers took, in order.

@@ -17,7 +17,7 @@ use crate::{
     life::Life,
     plan::Role,
     record::Accepted,
-    world::{World, event},
+    world::{World, account, event},
 };
 
 /// How long a page waits for a word before it looks for another replica.
@@ -55,7 +55,13 @@ pub(crate) async fn visit(world: Arc<World>, house: usize, number: usize, texts:
     while !visitor.world.is_calm() {
         visitor.look(Duration::from_secs(5)).await;
     }
-    visitor.look(Duration::from_secs(30)).await;
+    for _ in 0..20 {
+        visitor.look(Duration::from_secs(5)).await;
+        if visitor.seen == visitor.kept() {
+            return;
+        }
+    }
+    visitor.blame(&format!("conserved: the page of {} shows {} of {}", visitor.address, visitor.seen, visitor.kept()));
 }
 
 impl Visitor {
@@ -160,6 +166,13 @@ impl Visitor {
             }
             _ => {}
         }
+    }
+
+    /// How much lies in the mailbox.
+    fn kept(&self) -> u64 {
+        let address = domain::Address::new(&self.address);
+        let tables = self.world.store.tables();
+        tables.mailboxes.get(&(account(self.house), address)).map_or(0, |items| items.len() as u64)
     }
 
     fn blame(&self, what: &str) {

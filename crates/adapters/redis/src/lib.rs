@@ -111,7 +111,9 @@ impl Turn<'_> {
                 Ok(answer)
             }
             Err(error) => {
-                if error.is_timeout() {
+                // The client keeps the answer of a server that would not let it in, and gives it to every later call.
+                let shut_out = error.kind() == ErrorKind::AuthenticationFailed;
+                if error.is_timeout() || shut_out {
                     self.store.replace(self.number, self.tries, &error);
                 } else if !error.is_io_error() {
                     // It said no, so it is there.

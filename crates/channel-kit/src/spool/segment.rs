@@ -118,9 +118,17 @@ pub(super) fn finish(folder: &Path, segment: &Segment, confirmed: u64) -> io::Re
     }
 }
 
+fn set_aside(from: &Path, confirmed: u64) -> io::Result<()> {
+    if let Err(error) = shorten(from, confirmed) {
+        // A disk that cannot read or write there: it is kept as it is.
+        tracing::warn!(%error, "what is set aside keeps what went out before it");
+    }
+    fs::rename(from, free_name(from)?)
+}
+
 /// Moves the rest to the front of its own file, which takes no room of a full disk, and cuts. A crash before the cut
 /// leaves the rest where it was; so it may only go where it does not lie.
-fn set_aside(from: &Path, confirmed: u64) -> io::Result<()> {
+fn shorten(from: &Path, confirmed: u64) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(from)?;
     let rest = file.metadata()?.len().saturating_sub(confirmed);
     if rest <= confirmed {
@@ -133,7 +141,7 @@ fn set_aside(from: &Path, confirmed: u64) -> io::Result<()> {
         file.set_len(rest)?;
         file.sync_data()?;
     }
-    fs::rename(from, free_name(from)?)
+    Ok(())
 }
 
 fn free_name(from: &Path) -> io::Result<PathBuf> {

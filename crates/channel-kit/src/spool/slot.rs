@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
@@ -167,7 +167,7 @@ impl Slot {
                 }
                 // What has nothing to publish is put away at once: it would be found again and again.
                 let folder = self.folder();
-                let kept = |one: &Segment| one.records > 0 || segment::finish(&folder, one, 0).is_err();
+                let kept = |one: &Segment| one.records > 0 || left_lying(&folder, one);
                 state.segments = found.into_iter().filter(kept).collect();
                 state.scanned = true;
                 state.trouble = None;
@@ -366,6 +366,15 @@ impl Slot {
             }
         }
     }
+}
+
+/// Puts a segment away in which nothing can be read. One that cannot be stays where it is, for a person: what was accepted
+/// after it goes out all the same. Answers false, so that nobody waits for it.
+fn left_lying(folder: &Path, segment: &Segment) -> bool {
+    if let Err(error) = segment::finish(folder, segment, 0) {
+        tracing::error!(segment = segment.number, %error, "a spool segment without a readable record cannot be put away");
+    }
+    false
 }
 
 #[cfg(test)]

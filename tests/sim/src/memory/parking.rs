@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use domain::{Channel, OrganizationId, Outcome, Parked, ParkedDecision, ParkedEntry, ParkedId, Ruling, Timestamp};
+use domain::{
+    Channel, MessageId, OrganizationId, Outcome, Parked, ParkedDecision, ParkedEntry, ParkedId, Ruling, Timestamp,
+};
 use ports::{Asked, ParkedFilter, ParkedGroup, Parking, Settled, Standing, StoreError};
 
 use super::{Store, tables::Tables};
@@ -141,6 +143,14 @@ impl Tables {
             decision.parked == kept.parked.id
                 && kept.closed_at == Some(decision.at)
                 && matches!(decision.ruling, Ruling::Discard | Ruling::Failed)
+        })
+    }
+
+    /// Whether a person said how the message ended, and the router took it.
+    pub fn is_judged(&self, message: MessageId) -> bool {
+        self.decisions.iter().any(|decision| {
+            matches!(decision.ruling, Ruling::Arrived | Ruling::Failed | Ruling::Discard)
+                && self.parked.get(&decision.parked).is_some_and(|kept| kept.parked.message == Some(message))
         })
     }
 
