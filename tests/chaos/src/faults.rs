@@ -191,6 +191,7 @@ async fn kill_all(mesh: &mut Mesh, service: &'static str) -> Result<()> {
 }
 
 async fn upgrade(mesh: &mut Mesh, service: &'static str) -> Result<()> {
+    mesh.upgrades(service);
     for replica in 0..REPLICAS {
         let old = mesh.take(service, replica)?;
         let port = spare_port()?;

@@ -32,6 +32,10 @@ struct Cli {
     /// The binary under test; beside this one when left out.
     #[arg(long, global = true)]
     binary: Option<PathBuf>,
+    /// The binary of a release before it, with which everything begins: an upgrade of a service then is one, and until
+    /// each has had its own, both releases are in the mesh.
+    #[arg(long, global = true)]
+    former: Option<PathBuf>,
     /// Where data, logs and servers go; a temporary folder when left out. Kept when given.
     #[arg(long, global = true)]
     folder: Option<PathBuf>,
@@ -70,7 +74,7 @@ enum What {
 async fn main() -> ExitCode {
     drop(rustls::crypto::ring::default_provider().install_default());
     let cli = Cli::parse();
-    let place = mesh::Place { binary: cli.binary, folder: cli.folder };
+    let place = mesh::Place { binary: cli.binary, former: cli.former, folder: cli.folder };
     let done = match cli.what {
         What::Serve => serve::serve(place).await.map(|()| true),
         What::Run { seconds, seed, only, customers, stall_limit } => {

@@ -54,6 +54,8 @@ const SPOOL: u64 = 64 << 10;
 /// Where a run happens.
 pub(crate) struct Place {
     pub(crate) binary: Option<PathBuf>,
+    /// Of the release before it.
+    pub(crate) former: Option<PathBuf>,
     pub(crate) folder: Option<PathBuf>,
 }
 
@@ -68,6 +70,9 @@ pub(crate) struct Mesh {
     pub(crate) simulator: u16,
     pub(crate) folder: PathBuf,
     binary: PathBuf,
+    former: Option<PathBuf>,
+    /// The services that have left the former release.
+    upgraded: BTreeSet<&'static str>,
     replicas: BTreeMap<(&'static str, usize), Process>,
     _temporary: Option<tempfile::TempDir>,
 }
@@ -101,6 +106,8 @@ impl Mesh {
             simulator: spare_port()?,
             folder,
             binary,
+            former: place.former,
+            upgraded: BTreeSet::new(),
             replicas: BTreeMap::new(),
             _temporary: temporary,
         };
@@ -167,9 +174,18 @@ impl Mesh {
     pub(crate) fn spawn(&mut self, service: &'static str, replica: usize, port: u16) -> Result<()> {
         let log = self.folder.join(format!("{service}-{replica}.log"));
         let config = self.config(&format!("{service}-{replica}"));
-        let process = Process::start(&self.binary, service, &config, port, &log)?;
+        let binary = match &self.former {
+            Some(former) if !self.upgraded.contains(service) => former,
+            _ => &self.binary,
+        };
+        let process = Process::start(binary, service, &config, port, &log)?;
         self.replicas.insert((service, replica), process);
         Ok(())
+    }
+
+    /// From now on replicas of this service are started from the binary under test.
+    pub(crate) fn upgrades(&mut self, service: &'static str) {
+        self.upgraded.insert(service);
     }
 
     /// Takes a replica out, to end it.
@@ -215,7 +231,9 @@ impl Mesh {
 
     /// Runs the operator's command line.
     pub(crate) async fn afluente(&self, words: &[&str], config: Option<&str>) -> Result<String> {
-        let mut command = Command::new(&self.binary);
+        // The operator's is that of the release with which the mesh was set up, until something is newer.
+        let former = self.former.as_ref().filter(|_| self.upgraded.is_empty());
+        let mut command = Command::new(former.unwrap_or(&self.binary));
         command.args(words);
         if let Some(config) = config {
             command.arg("--config").arg(self.config(config));
