@@ -3,8 +3,8 @@
 //! A channel crate implements [`ChannelType`] and its translations ([`Webhook`], [`Poll`] or [`Link`], [`Outbound`],
 //! [`FetchMedia`]); the kit does the rest. It is not a place for any provider's formats. Read [`contract`] first, then
 //! [`channel_service`], which says what runs. The parts: `webhook`, `poll` and `link` are the ways in, `backlog` and
-//! `share` say who is refused while much waits at the routers, `intake` and `spool` make what came in safe, `outbound` sends, `media` fetches, `templates` keeps the
-//! provider's list at hand. `testing` (a feature) has the tables and the
+//! `share` say who is refused while much waits at the routers, `intake` and `spool` make what came in safe, `outbound`
+//! sends, `media` fetches, `templates` keeps the provider's list at hand. `testing` (a feature) has the tables and the
 //! battery that every channel's tests run.
 
 mod account_http;

@@ -167,8 +167,9 @@ impl Slot {
                 }
                 // What has nothing to publish is put away at once: it would be found again and again.
                 let folder = self.folder();
-                let kept = |one: &Segment| one.records > 0 || left_lying(&folder, one);
-                state.segments = found.into_iter().filter(kept).collect();
+                let (kept, unreadable): (VecDeque<_>, VecDeque<_>) = found.into_iter().partition(|one| one.records > 0);
+                put_away(&folder, unreadable);
+                state.segments = kept;
                 state.scanned = true;
                 state.trouble = None;
             }
@@ -368,13 +369,14 @@ impl Slot {
     }
 }
 
-/// Puts a segment away in which nothing can be read. One that cannot be stays where it is, for a person: what was accepted
-/// after it goes out all the same. Answers false, so that nobody waits for it.
-fn left_lying(folder: &Path, segment: &Segment) -> bool {
-    if let Err(error) = segment::finish(folder, segment, 0) {
-        tracing::error!(segment = segment.number, %error, "a spool segment without a readable record cannot be put away");
+/// Puts segments away in which nothing can be read. One that cannot be stays where it is, for a person: what was accepted
+/// after it goes out all the same.
+fn put_away(folder: &Path, unreadable: VecDeque<Segment>) {
+    for segment in unreadable {
+        if let Err(error) = segment::finish(folder, &segment, 0) {
+            tracing::error!(segment = segment.number, %error, "a spool segment without a readable record cannot be put away");
+        }
     }
-    false
 }
 
 #[cfg(test)]
